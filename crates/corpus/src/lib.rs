@@ -1,0 +1,32 @@
+//! Reads a book on disk and turns it into pages, sections and chunks.
+//!
+//! The crate is synchronous and pure: it reads files and returns values. Text from authors is never
+//! an error; what could not be understood becomes a [`Warning`] with its path and line.
+
+mod book;
+mod built;
+mod chunk;
+mod cut;
+mod docusaurus;
+mod files;
+mod folder;
+mod front_matter;
+mod markdown;
+mod mdbook;
+mod outline;
+mod page;
+mod sentence;
+mod slug;
+mod tokens;
+mod visible;
+mod warning;
+
+pub use book::{Book, BookError, BookKind, BookOptions, read_book};
+pub use built::read_html_page;
+pub use chunk::{Chunk, ChunkId, ChunkOptions, Sentence, SentenceKind};
+pub use cut::chunk_page;
+pub use docusaurus::{PagePart, page_from_parts, read_page};
+pub use page::{Block, BlockKind, Page, Section};
+pub use tokens::count_tokens;
+pub use visible::visible_text;
+pub use warning::Warning;

@@ -1,0 +1,383 @@
+//! The steps from question to answer, in order.
+
+use std::time::Duration;
+
+use corpus::{ChunkOptions, chunk_page};
+use futures_util::StreamExt;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::citations::CitationFilter;
+use super::extractive::{Closeness, Extract, comparable, compose};
+use super::prompt::{book_prompt, selection_prompt};
+use super::refusal::refusal;
+use super::suggestions::suggestions;
+use super::support::{cited_sources, source};
+use super::{
+    AnswerEvent, Ending, Failure, Generator, Notice, NoticeCode, Outcome, Question, Source, Subject,
+    TokenUsage, stand_alone,
+};
+use crate::providers::{Delta, FinishReason, Prompt, ProviderError};
+use crate::retrieve::{EmbedRole, Embedder, Passage, PassageLimits, Query, Retriever, Verdict, retrieve};
+
+/// Events that may wait for a slow reader before the generator is held back.
+const QUEUE: usize = 64;
+
+/// Everything that is needed to answer questions about one book.
+#[derive(Debug, Clone)]
+pub struct Answerer {
+    /// The book's title.
+    pub book: String,
+    /// Where passages are looked for.
+    pub retriever: Retriever,
+    /// What turns questions into vectors.
+    pub embedder: Embedder,
+    /// What writes the answer.
+    pub generator: Generator,
+    /// How much text the generator gets.
+    pub limits: PassageLimits,
+    /// Upper bound of a generated answer.
+    pub max_answer_tokens: u32,
+    /// Time that one answer may take in all.
+    pub timeout: Duration,
+}
+
+/// A running answer. Dropping it stops the work and the model call.
+#[derive(Debug)]
+pub struct AnswerStream {
+    events: mpsc::Receiver<AnswerEvent>,
+    _task: AbortOnDropHandle<()>,
+}
+
+impl AnswerStream {
+    /// The next event; `None` after the end.
+    pub async fn next(&mut self) -> Option<AnswerEvent> {
+        self.events.recv().await
+    }
+}
+
+/// Starts answering `question`.
+pub fn answer(answerer: &Answerer, question: Question) -> AnswerStream {
+    let (sender, events) = mpsc::channel(QUEUE);
+    let run = Run {
+        answerer: answerer.clone(),
+        question,
+        events: sender,
+        deadline: Instant::now() + answerer.timeout,
+        usage: TokenUsage::default(),
+        degraded: false,
+    };
+    let task = tokio::spawn(async move {
+        // An error means that nobody listens any more.
+        let _ = run.run().await;
+    });
+    AnswerStream { events, _task: AbortOnDropHandle::new(task) }
+}
+
+/// The reader is gone.
+struct Gone;
+
+struct Run {
+    answerer: Answerer,
+    question: Question,
+    events: mpsc::Sender<AnswerEvent>,
+    deadline: Instant,
+    usage: TokenUsage,
+    degraded: bool,
+}
+
+/// How the model's part went.
+enum Written {
+    /// All of it, with the text and the numbers it cites.
+    Whole { text: String, cited: Vec<usize>, refused: bool },
+    /// Nothing was shown: somebody else may answer.
+    Nothing(Notice),
+    /// It broke off after text was shown.
+    Broken { text: String, cited: Vec<usize>, failure: Failure },
+}
+
+impl Run {
+    async fn run(mut self) -> Result<(), Gone> {
+        match self.question.subject.clone() {
+            Subject::Book => self.about_the_book().await,
+            Subject::Selection(selection) => self.about_the_selection(&selection).await,
+        }
+    }
+
+    async fn about_the_book(&mut self) -> Result<(), Gone> {
+        let standalone = stand_alone(&self.question.text, &self.question.history);
+        let query = Query {
+            text: standalone.clone(),
+            version: self.question.version.clone(),
+            locale: self.question.locale.clone(),
+        };
+        let found =
+            retrieve(&self.answerer.retriever, &self.answerer.embedder, &query, self.answerer.limits).await;
+        self.degraded |= found.degraded.is_some();
+        let passages = found.passages;
+        let considered: Vec<Source> = passages.iter().map(|passage| source(passage, &standalone)).collect();
+        let verdict = if passages.is_empty() { Verdict::OutOfScope } else { found.verdict };
+        if verdict != Verdict::Answerable {
+            return self.refuse(verdict, considered, &passages).await;
+        }
+        self.send(AnswerEvent::Sources(considered.clone())).await?;
+        let prompt =
+            book_prompt(&self.answerer.book, &self.question, &passages, self.answerer.max_answer_tokens);
+        match self.write(&prompt, passages.len()).await? {
+            Some(Written::Whole { text, cited, refused }) => {
+                let mut sources = cited_sources(&text, &cited, &passages);
+                if sources.is_empty() && !refused {
+                    // The model forgot to cite: show what it was given.
+                    sources = considered.into_iter().take(3).collect();
+                }
+                let outcome = if refused { Outcome::Uncertain } else { Outcome::Answered };
+                let next = suggestions(&standalone, &cited, &passages);
+                self.end(outcome, sources, next, None).await
+            }
+            Some(Written::Broken { text, cited, failure }) => {
+                let sources = cited_sources(&text, &cited, &passages);
+                self.end(Outcome::Failed, sources, Vec::new(), Some(failure)).await
+            }
+            Some(Written::Nothing(notice)) => {
+                self.degraded = true;
+                self.send(AnswerEvent::Notice(notice)).await?;
+                self.quote(&standalone, &passages).await
+            }
+            None => self.quote(&standalone, &passages).await,
+        }
+    }
+
+    async fn about_the_selection(&mut self, selection: &str) -> Result<(), Gone> {
+        self.send(AnswerEvent::Sources(Vec::new())).await?;
+        let prompt = selection_prompt(&self.question, selection, self.answerer.max_answer_tokens);
+        match self.write(&prompt, 0).await? {
+            Some(Written::Whole { refused, .. }) => {
+                let outcome = if refused { Outcome::Uncertain } else { Outcome::Answered };
+                self.end(outcome, Vec::new(), Vec::new(), None).await
+            }
+            Some(Written::Broken { failure, .. }) => {
+                self.end(Outcome::Failed, Vec::new(), Vec::new(), Some(failure)).await
+            }
+            Some(Written::Nothing(notice)) => {
+                self.degraded = true;
+                self.send(AnswerEvent::Notice(notice)).await?;
+                self.quote_selection(selection).await
+            }
+            None => self.quote_selection(selection).await,
+        }
+    }
+
+    /// Lets the model write; `None` without a model.
+    async fn write(&mut self, prompt: &Prompt, known: usize) -> Result<Option<Written>, Gone> {
+        let started = tokio::time::timeout_at(self.deadline, self.answerer.generator.generate(prompt)).await;
+        let mut deltas = match started {
+            Ok(None) => return Ok(None),
+            Ok(Some(Ok(deltas))) => deltas,
+            Ok(Some(Err(error))) => return Ok(Some(Written::Nothing(self.resting(&error)))),
+            Err(_) => return Ok(Some(Written::Nothing(self.too_slow()))),
+        };
+        let mut filter = CitationFilter::new(known);
+        let mut text = String::new();
+        let mut finish = None;
+        let failure = loop {
+            let shown = match tokio::time::timeout_at(self.deadline, deltas.next()).await {
+                Ok(Some(Ok(Delta::Text(piece)))) => filter.push(&piece),
+                Ok(Some(Ok(Delta::Usage(usage)))) => {
+                    self.usage = TokenUsage {
+                        prompt_tokens: usage.prompt_tokens,
+                        answer_tokens: usage.answer_tokens + usage.thought_tokens,
+                    };
+                    continue;
+                }
+                Ok(Some(Ok(Delta::Finished(reason)))) => {
+                    finish = Some(reason);
+                    continue;
+                }
+                Ok(Some(Err(error))) => break Some(self.resting(&error)),
+                Ok(None) => break None,
+                Err(_) => break Some(self.too_slow()),
+            };
+            self.show(&mut text, shown).await?;
+        };
+        let rest = filter.finish();
+        self.show(&mut text, rest).await?;
+        let cited = filter.cited();
+        Ok(Some(match (failure, text.trim().is_empty(), finish) {
+            (Some(notice), true, _) => Written::Nothing(notice),
+            (Some(_), false, _) => {
+                let message = "The answer broke off. Please try again.".to_owned();
+                Written::Broken {
+                    text,
+                    cited,
+                    failure: Failure { code: "interrupted", message, retry_after: Some(1) },
+                }
+            }
+            (None, true, Some(FinishReason::Withheld(_))) => Written::Nothing(Notice {
+                code: NoticeCode::AnswerWithheld,
+                message: "The model withheld its answer. Here is what the book says.".into(),
+            }),
+            (None, true, _) if !filter.refused() => Written::Nothing(Notice {
+                code: NoticeCode::ModelResting,
+                message: "The model gave an empty answer. Here is what the book says.".into(),
+            }),
+            (None, empty, finish) => {
+                if empty {
+                    let words = refusal(Verdict::Uncertain, &[]);
+                    self.show(&mut text, words).await?;
+                }
+                if finish == Some(FinishReason::MaxTokens) {
+                    let message = "The answer was cut at its length limit.".to_owned();
+                    self.send(AnswerEvent::Notice(Notice { code: NoticeCode::AnswerCut, message })).await?;
+                }
+                Written::Whole { text, cited, refused: filter.refused() }
+            }
+        }))
+    }
+
+    /// The extractive answer over the found passages.
+    async fn quote(&mut self, standalone: &str, passages: &[Passage]) -> Result<(), Gone> {
+        let index = self.answerer.retriever.index();
+        let closeness = self.closeness(standalone, passages).await;
+        let extracts = compose(standalone, passages, &index, &closeness);
+        let text = self.show_extracts(&extracts, true).await?;
+        let mut cited: Vec<usize> = extracts.iter().map(|extract| extract.n).collect();
+        cited.sort_unstable();
+        cited.dedup();
+        let sources = cited_sources(&text, &cited, passages);
+        let next = suggestions(standalone, &cited, passages);
+        self.end(Outcome::Answered, sources, next, None).await
+    }
+
+    /// The extractive answer over a marked text.
+    async fn quote_selection(&mut self, selection: &str) -> Result<(), Gone> {
+        let passage = selection_passage(selection);
+        let index = self.answerer.retriever.index();
+        let passages = std::slice::from_ref(&passage);
+        let closeness = self.closeness(&self.question.text, passages).await;
+        let extracts = compose(&self.question.text, passages, &index, &closeness);
+        if extracts.is_empty() {
+            let mut text = String::new();
+            self.show(&mut text, "The marked text does not answer this.".into()).await?;
+            return self.end(Outcome::Uncertain, Vec::new(), Vec::new(), None).await;
+        }
+        self.show_extracts(&extracts, false).await?;
+        self.end(Outcome::Answered, Vec::new(), Vec::new(), None).await
+    }
+
+    /// How near each sentence is to the question in meaning. Only the local encoder is asked: it costs nothing.
+    async fn closeness(&self, question: &str, passages: &[Passage]) -> Closeness {
+        let embedder = &self.answerer.embedder;
+        let sentences = comparable(passages);
+        if !matches!(embedder, Embedder::Local(_)) || sentences.is_empty() {
+            return Closeness::new();
+        }
+        let texts: Vec<&str> = sentences.iter().map(|(_, text)| text.as_str()).collect();
+        let asked =
+            embedder.embed(&[question], EmbedRole::Query).await.ok().and_then(|mut asked| asked.pop());
+        let (Some(asked), Ok(vectors)) = (asked, embedder.embed(&texts, EmbedRole::Passage).await) else {
+            return Closeness::new();
+        };
+        let cosine = |vector: &Vec<f32>| vector.iter().zip(&asked).map(|(one, other)| one * other).sum();
+        sentences.iter().map(|(place, _)| *place).zip(vectors.iter().map(cosine)).collect()
+    }
+
+    async fn show_extracts(&mut self, extracts: &[Extract], with_markers: bool) -> Result<String, Gone> {
+        let mut text = String::new();
+        for extract in extracts {
+            let marker =
+                if with_markers && extract.cite { format!(" [{}]", extract.n) } else { String::new() };
+            self.show(&mut text, format!("{}{}{marker}", extract.joint, extract.text)).await?;
+        }
+        Ok(text)
+    }
+
+    async fn refuse(
+        &mut self,
+        verdict: Verdict,
+        considered: Vec<Source>,
+        passages: &[Passage],
+    ) -> Result<(), Gone> {
+        let words = refusal(verdict, passages);
+        let cited: Vec<Source> =
+            considered.into_iter().filter(|source| words.contains(&format!("[{}]", source.n))).collect();
+        self.send(AnswerEvent::Sources(cited.clone())).await?;
+        let mut text = String::new();
+        self.show(&mut text, words).await?;
+        let outcome = if verdict == Verdict::OutOfScope { Outcome::OutOfScope } else { Outcome::Uncertain };
+        self.end(outcome, cited, Vec::new(), None).await
+    }
+
+    fn resting(&self, error: &ProviderError) -> Notice {
+        tracing::warn!(kind = error.kind(), "the model did not answer: {error}");
+        let code =
+            if error.kind() == "blocked" { NoticeCode::AnswerWithheld } else { NoticeCode::ModelResting };
+        let message = match code {
+            NoticeCode::AnswerWithheld => "The model withheld its answer. Here is what the book says.",
+            _ => "The model is resting. Here is what the book says.",
+        };
+        Notice { code, message: message.into() }
+    }
+
+    fn too_slow(&self) -> Notice {
+        tracing::warn!(timeout = ?self.answerer.timeout, "the model took too long");
+        let message = "The model took too long. Here is what the book says.".into();
+        Notice { code: NoticeCode::ModelResting, message }
+    }
+
+    async fn show(&self, text: &mut String, piece: String) -> Result<(), Gone> {
+        if piece.is_empty() {
+            return Ok(());
+        }
+        text.push_str(&piece);
+        self.send(AnswerEvent::Delta(piece)).await
+    }
+
+    async fn end(
+        &self,
+        outcome: Outcome,
+        sources: Vec<Source>,
+        suggestions: Vec<String>,
+        failure: Option<Failure>,
+    ) -> Result<(), Gone> {
+        let ending =
+            Ending { outcome, sources, degraded: self.degraded, usage: self.usage, suggestions, failure };
+        self.send(AnswerEvent::End(Box::new(ending))).await
+    }
+
+    async fn send(&self, event: AnswerEvent) -> Result<(), Gone> {
+        self.events.send(event).await.map_err(|_| Gone)
+    }
+}
+
+/// A marked text as a passage, so that its sentences can be weighed like any others.
+fn selection_passage(selection: &str) -> Passage {
+    let page = corpus::read_page("selection.md", selection);
+    let chunks = chunk_page(&page, &ChunkOptions::default());
+    let mut content = String::new();
+    let mut sentences = Vec::new();
+    for chunk in chunks {
+        if !content.is_empty() {
+            content.push_str("\n\n");
+        }
+        let offset = content.len() as u32;
+        content.push_str(&chunk.content);
+        sentences.extend(chunk.sentences.iter().map(|sentence| corpus::Sentence {
+            start: sentence.start + offset,
+            end: sentence.end + offset,
+            kind: sentence.kind,
+        }));
+    }
+    Passage {
+        n: 1,
+        file: String::new(),
+        title: String::new(),
+        heading_path: Vec::new(),
+        url: String::new(),
+        anchor: None,
+        content,
+        sentences,
+        score: 1.0,
+        similarity: 1.0,
+    }
+}

@@ -1,0 +1,70 @@
+//! Makes a follow-up stand on its own, without a model.
+
+use std::collections::HashSet;
+
+use crate::conversations::Exchange;
+
+/// Words that point back at what was said before.
+const POINTERS: &[&str] = &[
+    "it", "its", "it's", "they", "them", "their", "this", "that", "these", "those", "he", "she", "his",
+    "her", "one", "ones", "same", "former", "latter", "above", "previous", "earlier", "there", "instead",
+    "else", "other", "another",
+];
+
+/// Openings that carry on from what was said before.
+const OPENINGS: &[&str] =
+    &["and", "but", "or", "so", "then", "also", "what about", "how about", "why", "why not", "how so"];
+
+/// A question of at most this many words leans on what came before when it points back or opens like it.
+const SHORT: usize = 12;
+
+/// At most this many words are no question of their own.
+const FRAGMENT: usize = 2;
+
+/// The question as it would be asked first in a conversation.
+///
+/// A follow-up ("and in version 2?", "how do I install it?") gets the words of the questions it leans on
+/// behind it, nearest first; a question that stands alone is returned as it is. Retrieval weighs words by
+/// how rare they are, so order and repetition do not matter.
+pub fn stand_alone(question: &str, history: &[Exchange]) -> String {
+    if history.is_empty() || !leans_back(question) {
+        return question.to_owned();
+    }
+    let mut text = question.trim().to_owned();
+    let mut seen: HashSet<String> = words(question).collect();
+    // Follow-ups of follow-ups: go back to the question that stood alone.
+    for exchange in history.iter().rev() {
+        for word in exchange.question.split_whitespace() {
+            let bare = bare(word);
+            if !bare.is_empty() && !POINTERS.contains(&bare.as_str()) && seen.insert(bare) {
+                text.push(' ');
+                text.push_str(word.trim_end_matches(['?', '.', '!', ',']));
+            }
+        }
+        if !leans_back(&exchange.question) {
+            break;
+        }
+    }
+    text
+}
+
+fn leans_back(question: &str) -> bool {
+    let words: Vec<String> = words(question).collect();
+    let lowered = question.trim().to_lowercase();
+    let opens = OPENINGS.iter().any(|opening| {
+        lowered.strip_prefix(opening).is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', ',', '?']))
+    });
+    let points = words.iter().any(|word| POINTERS.contains(&word.as_str()));
+    words.len() <= FRAGMENT || (words.len() <= SHORT && (opens || points))
+}
+
+fn words(text: &str) -> impl Iterator<Item = String> {
+    text.split_whitespace().map(bare).filter(|word| !word.is_empty())
+}
+
+fn bare(word: &str) -> String {
+    word.trim_matches(|character: char| !character.is_alphanumeric()).to_lowercase()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+//! `docent ask`: one question in the terminal, streamed, with numbered citations.
+
+use std::io::{IsTerminal, Write};
+
+use anyhow::Context;
+use clap::Args;
+use search::Index;
+use serde_json::json;
+
+use super::{IndexArguments, NoIndex, load_config, log};
+use crate::answer::{AnswerEvent, Answerer, Question, Subject, answer};
+use crate::config::Config;
+use crate::ingest::{self, Progress, title_of};
+use crate::parts::{Providers, answerer};
+use crate::retrieve::SharedIndex;
+
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// The question
+    question: String,
+    /// Ask about this text instead of the book
+    #[arg(long, value_name = "TEXT")]
+    selection: Option<String>,
+    /// Only this docs version
+    #[arg(long)]
+    version: Option<String>,
+    /// Only this locale
+    #[arg(long)]
+    locale: Option<String>,
+    /// Print one JSON object at the end instead of streaming
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    index: IndexArguments,
+}
+
+pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let config = load_config(arguments.index.book.as_deref())?;
+    log::start(&config);
+    let answerer = open(&config, &arguments.index).await?;
+    let question = Question {
+        text: arguments.question,
+        subject: arguments.selection.map_or(Subject::Book, Subject::Selection),
+        version: arguments.version,
+        locale: arguments.locale,
+        ..Question::default()
+    };
+    let mut events = answer(&answerer, question);
+    let mut out = std::io::stdout();
+    let colour = out.is_terminal();
+    let mut text = String::new();
+    let mut notices = Vec::new();
+    while let Some(event) = events.next().await {
+        match event {
+            AnswerEvent::Sources(_) => {}
+            AnswerEvent::Delta(piece) => {
+                if !arguments.json {
+                    write!(out, "{piece}")?;
+                    out.flush()?;
+                }
+                text.push_str(&piece);
+            }
+            AnswerEvent::Notice(notice) => {
+                if !arguments.json {
+                    eprintln!("note: {}", notice.message);
+                }
+                notices.push(notice);
+            }
+            AnswerEvent::End(ending) if arguments.json => {
+                let whole = json!({
+                    "answer": text,
+                    "sources": ending.sources,
+                    "outcome": ending.outcome,
+                    "degraded": ending.degraded,
+                    "notices": notices,
+                    "usage": ending.usage,
+                    "suggestions": ending.suggestions,
+                    "error": ending.failure.as_ref().map(|failure| &failure.message),
+                });
+                writeln!(out, "{}", serde_json::to_string_pretty(&whole)?)?;
+            }
+            AnswerEvent::End(ending) => {
+                writeln!(out)?;
+                for source in &ending.sources {
+                    let (dim, plain) = if colour { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
+                    writeln!(
+                        out,
+                        "\n[{}] {} | {}\n    {}",
+                        source.n, source.title, source.heading, source.href
+                    )?;
+                    writeln!(out, "    {dim}“{}”{plain}", source.quote)?;
+                }
+                if let Some(failure) = &ending.failure {
+                    anyhow::bail!("{}", failure.message);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Opens everything that answering needs: the index of a book, brought up to date, or that of the last ingest.
+pub(super) async fn open(config: &Config, arguments: &IndexArguments) -> anyhow::Result<Answerer> {
+    let providers = Providers::new(config);
+    let (embedder, _) = providers.embedder(config)?;
+    let (generator, _) = providers.generator(config);
+    let path = config.index_file();
+    if let Some(book) = &arguments.book {
+        let plan = ingest::plan(book, &arguments.how.options(), &embedder, &path)
+            .await
+            .with_context(|| format!("cannot read the book in {}", book.display()))?;
+        plan.run(&embedder, &Progress::on_stderr()).await?;
+    }
+    if !path.exists() {
+        return Err(NoIndex(path).into());
+    }
+    let index = Index::open(&path)?;
+    let title = title_of(&index);
+    Ok(answerer(config, title, SharedIndex::new(index), embedder, generator))
+}

@@ -1,0 +1,115 @@
+//! `docent inspect`: what is read from a book, one line a section.
+
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+use corpus::{Chunk, ChunkOptions, Page, Section, Warning, chunk_page, read_book};
+use serde::Serialize;
+
+use super::BookArguments;
+use super::table::table;
+
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// Folder of the book
+    book: PathBuf,
+    /// Print one JSON object a section
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    how: BookArguments,
+}
+
+/// One section as it was read.
+#[derive(Serialize)]
+struct Line<'a> {
+    file: &'a str,
+    route: &'a str,
+    url: &'a str,
+    anchor: Option<&'a str>,
+    heading_path: &'a [String],
+    chunks: usize,
+    tokens: usize,
+    warnings: Vec<&'a Warning>,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let book = read_book(&arguments.book, &arguments.how.options())
+        .with_context(|| format!("cannot read the book in {}", arguments.book.display()))?;
+    for warning in &book.warnings {
+        eprintln!("warning: {warning}");
+    }
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut people = table(&["route", "anchor", "section", "chunks", "tokens", "warnings"]);
+    let (mut sections, mut chunks, mut tokens) = (0, 0, 0);
+    for page in &book.pages {
+        let cut = chunk_page(page, &ChunkOptions::default());
+        let mut rest = cut.as_slice();
+        for (place, section) in page.sections.iter().enumerate() {
+            let line = line(page, place, section, &mut rest);
+            sections += 1;
+            chunks += line.chunks;
+            tokens += line.tokens;
+            if arguments.json {
+                serde_json::to_writer(&mut out, &line).map_err(std::io::Error::from)?;
+                writeln!(out)?;
+            } else {
+                let warnings: Vec<String> = line.warnings.iter().map(|warning| warning.to_string()).collect();
+                people.add_row([
+                    line.route.to_owned(),
+                    line.anchor.map(|anchor| format!("#{anchor}")).unwrap_or_default(),
+                    line.heading_path.join(" > "),
+                    line.chunks.to_string(),
+                    line.tokens.to_string(),
+                    warnings.join("\n"),
+                ]);
+            }
+        }
+    }
+    if !arguments.json {
+        writeln!(out, "{people}")?;
+        writeln!(
+            out,
+            "{}: {} pages, {sections} sections, {chunks} chunks, {tokens} tokens",
+            book.title,
+            book.pages.len()
+        )?;
+    }
+    out.flush()?;
+    Ok(())
+}
+
+/// A section's line; takes its chunks off the front of `rest`.
+fn line<'a>(page: &'a Page, place: usize, section: &'a Section, rest: &mut &[Chunk]) -> Line<'a> {
+    let own = rest
+        .iter()
+        .take_while(|chunk| {
+            chunk.anchor == section.anchor
+                && chunk.heading_path == section.heading_path
+                && chunk.section_depth == section.depth
+        })
+        .count();
+    let (chunks, others) = rest.split_at(own);
+    *rest = others;
+    let next_line = page.sections.get(place + 1).map_or(usize::MAX, |next| next.line);
+    let warnings = page
+        .warnings
+        .iter()
+        .filter(|warning| {
+            let first = place == 0 && warning.line < section.line;
+            first || (section.line..next_line).contains(&warning.line)
+        })
+        .collect();
+    Line {
+        file: &page.file,
+        route: &page.route,
+        url: &page.url,
+        anchor: section.anchor.as_deref(),
+        heading_path: &section.heading_path,
+        chunks: chunks.len(),
+        tokens: chunks.iter().map(|chunk| chunk.token_count as usize).sum(),
+        warnings,
+    }
+}

@@ -1,0 +1,186 @@
+//! `docent serve`: bind, open the parts, answer, end cleanly.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use clap::Args;
+use search::Index;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::ingest::{print_warnings, summary};
+use super::table::table;
+use super::{BookArguments, NoIndex, load_config, log};
+use crate::config::Config;
+use crate::conversations::{Conversations, StoreError};
+use crate::http::{App, Patience, router, serve_connections};
+use crate::ingest::{IngestError, Progress, plan, title_of};
+use crate::parts::{PartChoice, Parts, Providers, answerer};
+use crate::retrieve::{Embedder, SharedIndex};
+
+/// Connections that may wait to be accepted; a class that opens the page at once must not be turned away.
+const BACKLOG: u32 = 1024;
+
+/// How long running answers may go on after a signal to end.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// Folder of the book; without it the index of the last ingest is served
+    book: Option<PathBuf>,
+    #[command(flatten)]
+    how: BookArguments,
+}
+
+pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let began = Instant::now();
+    let config = load_config(arguments.book.as_deref())?;
+    log::start(&config);
+    raise_file_limit();
+    let mut signals = EndSignals::listen().context("cannot listen for signals")?;
+    let listener = listen(SocketAddr::new(config.host, config.port))?;
+    let address = listener.local_addr()?;
+    let app = App::new(config.clone());
+
+    let stopping = app.clone();
+    let (stopped, on_stopped) = tokio::sync::oneshot::channel();
+    let server = serve_connections(listener, router(app.clone()), Patience::default(), async move {
+        let _ = on_stopped.await;
+    });
+    let server = tokio::spawn(server);
+
+    let opening = open(&config, &arguments);
+    let parts = tokio::select! {
+        parts = opening => parts?,
+        () = signals.wait() => return Ok(()),
+    };
+    let conversations = parts.conversations.clone();
+    app.ready(parts);
+    let shown = if address.ip().is_unspecified() {
+        format!("localhost:{}", address.port())
+    } else {
+        address.to_string()
+    };
+    tracing::info!(milliseconds = began.elapsed().as_millis() as u64, "ready at http://{shown}");
+
+    signals.wait().await;
+    tracing::info!("stopping: running answers may finish");
+    stopping.stop();
+    let _ = stopped.send(());
+    app.turns().drain(PATIENCE).await;
+    // Idle keep-alive connections end by themselves; those that do not are cut.
+    let _ = tokio::time::timeout(Duration::from_secs(1), server).await;
+    conversations.close().await;
+    Ok(())
+}
+
+/// Raises the number of files that this process may open to what the system allows: a stream takes two
+/// descriptors, and the usual soft limit of 1,024 would end at 500 of them.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })
+    {
+        tracing::warn!("the limit of open files stays at {:?}: {error}", limit.current);
+    }
+}
+
+fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket
+        .bind(address)
+        .with_context(|| format!("cannot listen on {address}; is another program there? set PORT"))?;
+    socket.listen(BACKLOG).with_context(|| format!("cannot listen on {address}"))
+}
+
+async fn open(config: &Config, arguments: &Arguments) -> anyhow::Result<Parts> {
+    let providers = Providers::new(config);
+    let (embedder, embedder_row) = providers.embedder(config)?;
+    let (generator, generator_row) = providers.generator(config);
+    let path = config.index_file();
+    let mut why = "no BOOK was named: the index of the last ingest".to_owned();
+    if let Some(book) = &arguments.book {
+        let plan = plan(book, &arguments.how.options(), &embedder, &path)
+            .await
+            .with_context(|| format!("cannot read the book in {}", book.display()))?;
+        why = format!("read from {}", book.display());
+        match plan.run(&embedder, &Progress::on_stderr()).await {
+            Ok(report) => {
+                print_warnings(&report);
+                tracing::info!("{}", summary(&report, false));
+            }
+            // A spent quota must not keep the book from its readers; the next start goes on where this one ended.
+            Err(error @ IngestError::Embedding { .. }) => {
+                tracing::error!("{error}");
+                why = if path.exists() {
+                    "the embedder failed: the index of the last ingest".to_owned()
+                } else {
+                    let words =
+                        crate::ingest::plan(book, &arguments.how.options(), &Embedder::None, &path).await?;
+                    words.run(&Embedder::None, &Progress::Silent).await?;
+                    "the embedder failed: words only".to_owned()
+                };
+            }
+            Err(error) => return Err(error.into()),
+        }
+    } else if !path.exists() {
+        return Err(NoIndex(path).into());
+    }
+    let index = Index::open(&path)?;
+    let title = title_of(&index);
+    let index_row =
+        PartChoice { part: "index", using: format!("{} ({} chunks)", path.display(), index.len()), why };
+    let (conversations, conversations_row) = open_conversations(config).await?;
+    print_parts(&[index_row, embedder_row, generator_row, conversations_row]);
+    let (used_embedder, used_generator) = (embedder.clone(), generator.clone());
+    tokio::spawn(async move { providers.check(&used_embedder, &used_generator).await });
+    let answerer = answerer(config, title, SharedIndex::new(index), embedder, generator);
+    Ok(Parts { answerer, conversations })
+}
+
+/// The store, or a stand-in when it cannot be opened: a full disk must not keep readers from their answers.
+async fn open_conversations(config: &Config) -> Result<(Conversations, PartChoice), StoreError> {
+    let row = |using: String, why: &str| PartChoice { part: "conversations", using, why: why.to_owned() };
+    match Conversations::open(&config.conversations_file()).await {
+        Ok(store) => {
+            let using = config.conversations_file().display().to_string();
+            Ok((store, row(using, "SQLite in DOCENT_DATA_DIR")))
+        }
+        Err(error) => {
+            tracing::error!("conversations will be lost when the program ends: {error}");
+            let stand_in = Conversations::stand_in().await?;
+            Ok((stand_in, row("memory".into(), "the store cannot be opened; see the log")))
+        }
+    }
+}
+
+fn print_parts(rows: &[PartChoice]) {
+    let mut people = table(&["part", "in use", "why"]);
+    for row in rows {
+        people.add_row([row.part, row.using.as_str(), row.why.as_str()]);
+    }
+    eprintln!("{people}");
+}
+
+/// Ctrl-C and SIGTERM. Made before the port is bound, so that no signal meets the default of dying at once.
+struct EndSignals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl EndSignals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// Waits for either.
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

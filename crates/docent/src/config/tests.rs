@@ -1,0 +1,80 @@
+use super::*;
+
+fn problems(settings: &[(&str, &str)]) -> Vec<String> {
+    match Config::from_values(&Values::with(settings), Vec::new()) {
+        Ok(_) => Vec::new(),
+        Err(ConfigError(problems)) => {
+            problems.into_iter().map(|problem| format!("{}: {}", problem.variable, problem.message)).collect()
+        }
+    }
+}
+
+fn config(settings: &[(&str, &str)]) -> Config {
+    Config::from_values(&Values::with(settings), Vec::new()).expect("valid settings")
+}
+
+#[test]
+fn defaults_need_no_setting() {
+    let config = config(&[]);
+    assert_eq!(config.port, 7860);
+    assert!(config.gemini.is_none() && config.openai.is_none());
+}
+
+#[test]
+fn all_problems_are_reported_together_and_name_their_variable() {
+    let found = problems(&[
+        ("PORT", "eighty"),
+        ("HOST", "localhost:1"),
+        ("LOG_LEVEL", "chatty=?"),
+        ("ALLOWED_ORIGINS", "example.org"),
+        ("DOCENT_GENERATOR", "gpt"),
+        ("DOCENT_EMBEDDER", "gemini"),
+        ("OPENAI_API_KEY", "k"),
+    ]);
+    for name in [
+        "PORT",
+        "HOST",
+        "LOG_LEVEL",
+        "ALLOWED_ORIGINS",
+        "DOCENT_GENERATOR",
+        "GEMINI_API_KEY",
+        "OPENAI_BASE_URL",
+    ] {
+        assert!(found.iter().any(|line| line.starts_with(name)), "{name} is missing in {found:#?}");
+    }
+}
+
+#[test]
+fn pasted_values_lose_their_quotes_and_spaces() {
+    let config = config(&[("GEMINI_API_KEY", "  \"abc\" \n"), ("port", " 8080 ")]);
+    assert_eq!(config.gemini.expect("key is set").key.expose(), "abc");
+    assert_eq!(config.port, 8080);
+}
+
+#[test]
+fn secrets_do_not_show() {
+    let config = config(&[
+        ("GEMINI_API_KEY", "very-secret"),
+        ("OPENAI_BASE_URL", "http://h/v1"),
+        ("OPENAI_MODEL", "m"),
+    ]);
+    assert!(!format!("{config:?}").contains("very-secret"));
+    assert_eq!(redact_url("postgres://user:pass@host/db?sslmode=x"), "postgres://host/db");
+}
+
+#[test]
+fn pythons_level_names_are_understood() {
+    assert_eq!(config(&[("LOG_LEVEL", "WARNING")]).log_level, "warn");
+}
+
+#[test]
+fn a_file_is_read_and_the_unknown_key_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = "port = 9000\nallowed_origins = [\"https://a.example\", \"https://b.example\"]\nprot = 1\ngemini_api_key = \"x\"\n[book]\ntitle = \"T\"\n";
+    fs_err::write(folder.path().join("docent.toml"), text).expect("written");
+    let (values, problems) = Values::gather(Some(folder.path()));
+    assert_eq!(values.get("PORT"), "9000");
+    assert_eq!(values.get("ALLOWED_ORIGINS"), "https://a.example,https://b.example");
+    let names: Vec<&str> = problems.iter().map(|problem| problem.variable.as_str()).collect();
+    assert_eq!(names, ["gemini_api_key", "prot"]);
+}

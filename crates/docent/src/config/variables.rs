@@ -1,0 +1,71 @@
+//! The one table of everything that can be configured: name, default, meaning.
+
+/// One setting: an environment variable, and the same name in lower case as a key of `docent.toml`.
+#[derive(Debug, Clone, Copy)]
+pub struct Variable {
+    /// Name in the environment.
+    pub name: &'static str,
+    /// Value when nobody sets it; empty means: not set.
+    pub default: &'static str,
+    /// Its value is printed as `***`.
+    pub secret: bool,
+    /// What it does, in one line.
+    pub about: &'static str,
+}
+
+const fn variable(name: &'static str, default: &'static str, about: &'static str) -> Variable {
+    Variable { name, default, secret: false, about }
+}
+
+const fn secret(name: &'static str, about: &'static str) -> Variable {
+    Variable { name, default: "", secret: true, about }
+}
+
+/// Every setting, in the order in which `docent config` prints them.
+pub const VARIABLES: &[Variable] = &[
+    variable("HOST", "0.0.0.0", "address to listen on"),
+    variable("PORT", "7860", "port to listen on; 0 lets the system choose one"),
+    variable(
+        "ALLOWED_ORIGINS",
+        "http://localhost:3000",
+        "sites whose pages may ask, comma-separated; one * inside a host label",
+    ),
+    variable("LOG_LEVEL", "info", "error, warn, info, debug, trace, or a filter such as docent=debug,info"),
+    variable("DOCENT_LOG_FORMAT", "text", "text or json"),
+    variable("DOCENT_DATA_DIR", ".docent", "folder of the index file and the conversations"),
+    variable("DOCENT_EMBEDDER", "auto", "auto, local, gemini, openai or none"),
+    variable("DOCENT_ENCODER_FILE", "", "weights file for the local embedder instead of the built-in one"),
+    variable("DOCENT_GENERATOR", "auto", "auto, gemini, openai or extractive"),
+    secret("GEMINI_API_KEY", "key of the Gemini API"),
+    variable(
+        "GEMINI_MODEL",
+        "gemini-3.5-flash-lite",
+        "chat models, comma-separated: the first one is used, the others when it fails",
+    ),
+    variable(
+        "GEMINI_EMBEDDING_MODEL",
+        "gemini-embedding-2",
+        "embedding model; set it to embed with Gemini when DOCENT_EMBEDDER is auto",
+    ),
+    variable(
+        "DOCENT_GEMINI_BASE_URL",
+        "https://generativelanguage.googleapis.com",
+        "address of the Gemini API",
+    ),
+    variable("DOCENT_GEMINI_API_VERSION", "v1beta", "version in the path of the Gemini API"),
+    variable(
+        "DOCENT_GEMINI_THINKING",
+        "low",
+        "thinking level: minimal, low, medium, high, or default for the model's own",
+    ),
+    variable("OPENAI_BASE_URL", "", "address of an OpenAI-compatible server, up to and including /v1"),
+    secret("OPENAI_API_KEY", "key of that server, when it wants one"),
+    variable("OPENAI_MODEL", "", "chat model of that server"),
+    variable("OPENAI_EMBEDDING_MODEL", "", "embedding model of that server"),
+    variable("DOCENT_EMBEDDING_DIMENSIONS", "768", "length of the vectors asked from Gemini"),
+    variable("DOCENT_MAX_ANSWER_TOKENS", "2048", "upper bound of a generated answer, thinking included"),
+    variable("DOCENT_ANSWER_TIMEOUT", "60", "seconds that one answer may take in all"),
+    variable("DOCENT_MAX_STREAMS", "1024", "answers at the same time; more get 429 at once"),
+    variable("DOCENT_RESUME_SECONDS", "300", "how long a finished stream can be resumed"),
+    variable("DOCENT_LOG_CONTENT", "false", "write questions and answers to the log"),
+];

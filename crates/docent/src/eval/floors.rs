@@ -1,0 +1,50 @@
+//! Scores that a set must reach, as data: a file of one table an embedder.
+//!
+//! ```toml
+//! [local]
+//! "ndcg@10" = 0.65
+//! wrong_refusals = 0.3   # a ceiling: less is better
+//! ```
+
+use std::path::Path;
+
+use super::Scores;
+
+/// Checks `scores` against the table of their embedder in `file` and returns what falls short, one line a measure.
+///
+/// # Errors
+/// When the file cannot be read or names something that is not measured; the message says which.
+pub fn shortfalls(file: &Path, embedder: &str, scores: &Scores) -> Result<Vec<String>, String> {
+    let text = fs_err::read_to_string(file).map_err(|error| error.to_string())?;
+    let wrong = |what: String| format!("{}: {what}", file.display());
+    let tables: toml::Table =
+        text.parse().map_err(|error: toml::de::Error| wrong(error.message().to_owned()))?;
+    let Some(toml::Value::Table(floors)) = tables.get(embedder) else {
+        return Err(wrong(format!("has no table [{embedder}]")));
+    };
+    let mut short = Vec::new();
+    for (name, limit) in floors {
+        let limit = match limit {
+            toml::Value::Float(limit) => *limit,
+            toml::Value::Integer(limit) => *limit as f64,
+            other => return Err(wrong(format!("{name} is a {}; expected a number", other.type_str()))),
+        };
+        let (measured, is_ceiling) = match name.as_str() {
+            "ndcg@10" => (scores.ndcg_10, false),
+            "recall@5" => (scores.recall_5, false),
+            "recall@10" => (scores.recall_10, false),
+            "mrr@10" => (scores.mrr_10, false),
+            "refusal_recall" => (scores.refusal_recall, false),
+            "wrong_refusals" => (scores.wrong_refusals, true),
+            "answer_recall" => (scores.answer_recall, false),
+            _ => return Err(wrong(format!("{name} is not measured"))),
+        };
+        let measured = measured.ok_or_else(|| wrong(format!("this set does not measure {name}")))?;
+        if is_ceiling && measured > limit {
+            short.push(format!("{name} is {measured:.3}, above its ceiling of {limit}"));
+        } else if !is_ceiling && measured < limit {
+            short.push(format!("{name} is {measured:.3}, below its floor of {limit}"));
+        }
+    }
+    Ok(short)
+}

@@ -1,0 +1,151 @@
+//! A question set on disk.
+//!
+//! - `queries.jsonl`: one object a line with `id`, `text`, `answerable`, and optionally `answers`, texts of which an
+//!   answer must contain one.
+//! - `qrels.tsv`: a header line, then `query-id`, `corpus-id`, `grade`, separated by tabs; grade > 0 is relevant.
+//! - `corpus.jsonl` (optional): `id`, `title`, `text`, and for documentation `path`, `anchor`, `headings`.
+//!
+//! Ids of documentation are `path#anchor`; the head of a page is `path`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use corpus::{Page, PagePart, page_from_parts};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+/// A set, read whole.
+#[derive(Debug)]
+pub struct Set {
+    /// The questions, in the file's order.
+    pub queries: Vec<SetQuery>,
+    /// Grades by question, then by id.
+    pub judgements: BTreeMap<String, BTreeMap<String, u32>>,
+    /// The set's own corpus; empty when the book is needed.
+    pub entries: Vec<Entry>,
+}
+
+/// One question.
+#[derive(Debug, Deserialize)]
+pub struct SetQuery {
+    /// Its name.
+    pub id: String,
+    /// The question.
+    pub text: String,
+    /// Whether the corpus answers it.
+    #[serde(default = "yes")]
+    pub answerable: bool,
+    /// Texts of which an answer must contain one; empty when the set has none.
+    #[serde(default)]
+    pub answers: Vec<String>,
+}
+
+/// One entry of a corpus.
+#[derive(Debug, Deserialize)]
+pub struct Entry {
+    /// Its name, as judgements use it.
+    pub id: String,
+    /// Its title.
+    #[serde(default)]
+    pub title: String,
+    /// Its text.
+    pub text: String,
+    /// File or URL of the page.
+    #[serde(default)]
+    path: Option<String>,
+    /// Fragment of the section.
+    #[serde(default)]
+    anchor: Option<String>,
+    /// Headings down to the section.
+    #[serde(default)]
+    pub headings: Vec<String>,
+}
+
+/// Why a set cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SetError {
+    /// A file is missing or unreadable.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// A line is not what it should be.
+    #[error("{}:{line}: {message}", .path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What was expected.
+        message: String,
+    },
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Set {
+    /// Reads the set in `directory`.
+    ///
+    /// # Errors
+    /// When a file is missing or a line is malformed; the message names file and line.
+    pub fn read(directory: &Path) -> Result<Self, SetError> {
+        let queries = lines(&directory.join("queries.jsonl"))?;
+        let judgements = judgements(&directory.join("qrels.tsv"))?;
+        let corpus = directory.join("corpus.jsonl");
+        let entries = if corpus.exists() { lines(&corpus)? } else { Vec::new() };
+        Ok(Self { queries, judgements, entries })
+    }
+}
+
+impl Entry {
+    /// The page's file or URL; the id itself when the entry has none.
+    pub fn path(&self) -> &str {
+        self.path.as_deref().unwrap_or(&self.id)
+    }
+
+    /// The entry as a page of its own.
+    pub fn page(&self) -> Page {
+        let anchor = self.anchor.as_deref().filter(|anchor| !anchor.is_empty());
+        let headings: Vec<&str> = self.headings.iter().map(String::as_str).collect();
+        let part = PagePart {
+            heading_path: &headings,
+            depth: if anchor.is_some() { (self.headings.len() as u8).saturating_add(1).min(6) } else { 0 },
+            anchor,
+            text: &self.text,
+        };
+        page_from_parts(self.path(), &self.title, self.path(), &[part])
+    }
+}
+
+fn lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, SetError> {
+    let text = fs_err::read_to_string(path)?;
+    let mut values = Vec::new();
+    for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let value = serde_json::from_str(line).map_err(|error| SetError::Line {
+            path: path.to_owned(),
+            line: number + 1,
+            message: error.to_string(),
+        })?;
+        values.push(value);
+    }
+    Ok(values)
+}
+
+fn judgements(path: &Path) -> Result<BTreeMap<String, BTreeMap<String, u32>>, SetError> {
+    let text = fs_err::read_to_string(path)?;
+    let mut judgements: BTreeMap<String, BTreeMap<String, u32>> = BTreeMap::new();
+    for (number, line) in text.lines().enumerate().skip(1).filter(|(_, line)| !line.trim().is_empty()) {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let wrong = || SetError::Line {
+            path: path.to_owned(),
+            line: number + 1,
+            message: "expected query-id, corpus-id and grade, separated by tabs".into(),
+        };
+        let [query, id, grade] = fields[..] else {
+            return Err(wrong());
+        };
+        let grade = grade.trim().parse().map_err(|_| wrong())?;
+        judgements.entry(query.to_owned()).or_default().insert(id.to_owned(), grade);
+    }
+    Ok(judgements)
+}

@@ -1,0 +1,301 @@
+//! A book becomes an index: read, cut, embed what is new, write the file.
+//!
+//! Ingest is incremental and resumable. Vectors of unchanged text are taken from the index that is
+//! there; new ones go through a journal, so that a kill at any moment loses nothing that was embedded.
+
+pub(crate) mod journal;
+mod progress;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use corpus::{Book, BookOptions, Chunk, ChunkId, ChunkOptions, Warning, chunk_page, read_book};
+use search::{Index, IndexBuilder, IndexError, Metadata, Ordinal};
+use serde::Serialize;
+
+use crate::retrieve::{EmbedRole, Embedder};
+use journal::Journal;
+pub use progress::Progress;
+
+/// Chunks embedded between two entries of the journal.
+const BATCH: usize = 32;
+
+/// Name of the fact that holds the book's title.
+pub const TITLE_FACT: &str = "title";
+
+/// Name of the fact that holds the language of most pages; `search` knows it by this name.
+const LANGUAGE_FACT: &str = "language";
+
+/// What an ingest did, or would do.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// The book's title.
+    pub title: String,
+    /// Pages read.
+    pub pages: usize,
+    /// Sections read.
+    pub sections: usize,
+    /// Chunks of the new index.
+    pub chunks: usize,
+    /// Chunks that were not in the old index.
+    pub added: usize,
+    /// Chunks of the old index that are gone.
+    pub removed: usize,
+    /// Texts whose vectors had to be computed.
+    pub embedded: usize,
+    /// Tokens of those texts, estimated.
+    pub embedded_tokens: usize,
+    /// Embedder whose vectors the index holds; empty for none.
+    pub embedder: String,
+    /// Size of the index file in bytes; 0 for a plan.
+    pub index_bytes: u64,
+    /// Nothing had changed, so the file was left alone.
+    pub unchanged: bool,
+    /// How long it took.
+    #[serde(serialize_with = "as_seconds")]
+    pub took: Duration,
+    /// What the author should know.
+    pub warnings: Vec<Warning>,
+}
+
+fn as_seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_secs_f64())
+}
+
+/// Why a book could not be ingested.
+#[derive(Debug, thiserror::Error)]
+pub enum IngestError {
+    /// The book cannot be read.
+    #[error(transparent)]
+    Book(#[from] corpus::BookError),
+    /// The index cannot be written.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// The journal of vectors cannot be written.
+    #[error("the journal of vectors cannot be written: {0}")]
+    Journal(#[from] std::io::Error),
+    /// The embedder failed; what was embedded is kept.
+    #[error(
+        "embedding stopped after {done} of {total} texts: {error}; what was embedded is kept, run it again to go on"
+    )]
+    Embedding {
+        /// Texts that have their vectors.
+        done: usize,
+        /// Texts that needed vectors.
+        total: usize,
+        /// The embedder's words.
+        error: String,
+    },
+    /// Work on another thread stopped.
+    #[error("ingest broke off: {0}")]
+    Broken(#[from] tokio::task::JoinError),
+}
+
+/// A book that was read and cut, held against the index that is there.
+pub struct Plan {
+    book: Book,
+    chunks: Vec<Chunk>,
+    old: Option<Index>,
+    /// Vectors by content hash, from the old index.
+    known: HashMap<ChunkId, Ordinal>,
+    index_file: PathBuf,
+    fingerprint: String,
+    report: Report,
+    began: Instant,
+}
+
+/// Reads and cuts `book` and compares it with the index file. Nothing is embedded or written.
+///
+/// # Errors
+/// When the book cannot be read. A damaged or foreign index file counts as absent.
+pub async fn plan(
+    book: &Path,
+    options: &BookOptions,
+    embedder: &Embedder,
+    index_file: &Path,
+) -> Result<Plan, IngestError> {
+    let began = Instant::now();
+    let fingerprint = embedder.fingerprint().unwrap_or_default().to_owned();
+    let (book, options, index_file) = (book.to_owned(), options.clone(), index_file.to_owned());
+    let plan = tokio::task::spawn_blocking(move || {
+        let book = read_book(&book, &options)?;
+        Ok(compare(book, index_file, fingerprint, began))
+    });
+    plan.await?
+}
+
+fn compare(mut book: Book, index_file: PathBuf, fingerprint: String, began: Instant) -> Plan {
+    let options = ChunkOptions::default();
+    let mut chunks: Vec<Chunk> = book.pages.iter().flat_map(|page| chunk_page(page, &options)).collect();
+    // A page that is read twice has the same chunks twice; an index holds each id once.
+    let mut seen = HashSet::new();
+    chunks.retain(|chunk| seen.insert(chunk.id));
+    let old = Index::open(&index_file).ok();
+    let known = match &old {
+        Some(old) if !fingerprint.is_empty() && old.metadata().embedder == fingerprint => {
+            ordinals(old).map(|ordinal| (old.chunk(ordinal).content_hash, ordinal)).collect()
+        }
+        _ => HashMap::new(),
+    };
+    let new_ids: HashSet<ChunkId> = chunks.iter().map(|chunk| chunk.id).collect();
+    let old_ids: HashSet<ChunkId> =
+        old.iter().flat_map(|old| ordinals(old).map(|ordinal| old.chunk(ordinal).id)).collect();
+    let mut warnings = std::mem::take(&mut book.warnings);
+    warnings.extend(book.pages.iter_mut().flat_map(|page| std::mem::take(&mut page.warnings)));
+    let report = Report {
+        title: book.title.clone(),
+        pages: book.pages.len(),
+        sections: book.pages.iter().map(|page| page.sections.len()).sum(),
+        chunks: chunks.len(),
+        added: new_ids.difference(&old_ids).count(),
+        removed: old_ids.difference(&new_ids).count(),
+        embedded: 0,
+        embedded_tokens: 0,
+        embedder: fingerprint.clone(),
+        index_bytes: 0,
+        unchanged: false,
+        took: Duration::ZERO,
+        warnings,
+    };
+    let mut plan = Plan { book, chunks, old, known, index_file, fingerprint, report, began };
+    let missing: Vec<usize> = plan.missing();
+    plan.report.embedded = missing.len();
+    plan.report.embedded_tokens = missing.iter().map(|place| plan.chunks[*place].token_count as usize).sum();
+    plan.report.took = plan.began.elapsed();
+    plan
+}
+
+fn ordinals(index: &Index) -> impl Iterator<Item = Ordinal> {
+    (0..index.len() as u32).map(Ordinal)
+}
+
+impl Plan {
+    /// What running this plan will do.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// Places of the chunks whose text has no vector yet, each text once.
+    fn missing(&self) -> Vec<usize> {
+        if self.fingerprint.is_empty() {
+            return Vec::new();
+        }
+        let mut seen = HashSet::new();
+        (0..self.chunks.len())
+            .filter(|place| {
+                let hash = self.chunks[*place].content_hash;
+                !self.known.contains_key(&hash) && seen.insert(hash)
+            })
+            .collect()
+    }
+
+    /// Embeds what is missing and writes the index file, unless nothing has changed.
+    ///
+    /// # Errors
+    /// When the embedder fails or a file cannot be written; the old index stays as it was.
+    pub async fn run(mut self, embedder: &Embedder, progress: &Progress) -> Result<Report, IngestError> {
+        if self.is_current() {
+            self.report.unchanged = true;
+            self.report.index_bytes = self.old.as_ref().map_or(0, |old| old.size_bytes() as u64);
+            self.report.took = self.began.elapsed();
+            return Ok(self.report);
+        }
+        let journal_path = self.index_file.with_extension("vectors");
+        let missing = self.missing();
+        let mut journal = if missing.is_empty() {
+            Journal::empty()
+        } else {
+            if let Some(folder) = journal_path.parent() {
+                fs_err::create_dir_all(folder)?;
+            }
+            Journal::open(&journal_path, &self.fingerprint)?
+        };
+        let wanted: Vec<usize> =
+            missing.into_iter().filter(|place| !journal.holds(self.chunks[*place].content_hash)).collect();
+        self.report.embedded = wanted.len();
+        progress.begin(wanted.len());
+        for (batch_number, batch) in wanted.chunks(BATCH).enumerate() {
+            let texts: Vec<String> = batch.iter().map(|place| self.chunks[*place].embedding_text()).collect();
+            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+            let vectors = embedder.embed(&texts, EmbedRole::Passage).await.map_err(|error| {
+                progress.end();
+                IngestError::Embedding {
+                    done: batch_number * BATCH,
+                    total: wanted.len(),
+                    error: error.to_string(),
+                }
+            })?;
+            let entries = batch.iter().map(|place| self.chunks[*place].content_hash).zip(vectors);
+            journal.append(entries)?;
+            progress.advance(batch.len());
+        }
+        progress.end();
+        let written = tokio::task::spawn_blocking(move || self.write(&journal));
+        let report = written.await??;
+        // The vectors are in the index now. A journal that cannot be removed only costs space.
+        if let Err(error) = fs_err::remove_file(&journal_path)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!("{error}");
+        }
+        Ok(report)
+    }
+
+    fn is_current(&self) -> bool {
+        let Some(old) = &self.old else {
+            return false;
+        };
+        old.metadata().embedder == self.fingerprint
+            && old.metadata().facts == self.facts()
+            && old.len() == self.chunks.len()
+            && old.reading_order().zip(&self.chunks).all(|(ordinal, chunk)| {
+                let stored = old.chunk(ordinal);
+                stored.id == chunk.id
+                    && stored.content_hash == chunk.content_hash
+                    && stored.url == chunk.url
+                    && stored.anchor == chunk.anchor.as_deref()
+            })
+    }
+
+    fn facts(&self) -> BTreeMap<String, String> {
+        let mut pages: BTreeMap<&str, usize> = BTreeMap::new();
+        for page in &self.book.pages {
+            *pages.entry(page.locale.as_str()).or_default() += 1;
+        }
+        // The language of most pages decides how words are stemmed.
+        let language = pages.into_iter().max_by_key(|(_, count)| *count).map_or("en", |(locale, _)| locale);
+        BTreeMap::from([
+            (TITLE_FACT.to_owned(), self.book.title.clone()),
+            (LANGUAGE_FACT.to_owned(), language.to_owned()),
+        ])
+    }
+
+    fn write(mut self, journal: &Journal) -> Result<Report, IngestError> {
+        let vector_of = |chunk: &Chunk| -> Option<&[f32]> {
+            let old = || {
+                let ordinal = self.known.get(&chunk.content_hash)?;
+                self.old.as_ref()?.vector(*ordinal)
+            };
+            journal.vector(chunk.content_hash).or_else(old)
+        };
+        let dimensions = self.chunks.iter().find_map(vector_of).map_or(0, <[f32]>::len);
+        let embedder = if dimensions == 0 { String::new() } else { self.fingerprint.clone() };
+        let mut builder = IndexBuilder::new(Metadata { embedder, dimensions, facts: self.facts() });
+        for chunk in &self.chunks {
+            builder.push(chunk, vector_of(chunk).unwrap_or_default());
+        }
+        if let Some(folder) = self.index_file.parent() {
+            fs_err::create_dir_all(folder)?;
+        }
+        builder.write_file(&self.index_file)?;
+        self.report.index_bytes = fs_err::metadata(&self.index_file)?.len();
+        self.report.took = self.began.elapsed();
+        Ok(self.report)
+    }
+}
+
+/// The title of the book that an index was made from.
+pub fn title_of(index: &Index) -> String {
+    index.metadata().facts.get(TITLE_FACT).cloned().unwrap_or_else(|| "this book".to_owned())
+}

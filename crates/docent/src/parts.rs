@@ -1,0 +1,227 @@
+//! Which part does what: a provider when it is configured, an embedded part otherwise, and why.
+
+use std::sync::Arc;
+
+use encoder::Encoder;
+
+use crate::answer::{Answerer, Generator};
+use crate::config::{Config, EmbedderChoice, GeneratorChoice, redact_url};
+use crate::conversations::{Conversations, StoreError};
+use crate::providers::{Gemini, GeminiOptions, ModelUse, OpenAi, OpenAiOptions, ThinkingLevel, http_client};
+use crate::retrieve::{Embedder, PassageLimits, Retriever, SharedIndex};
+
+/// The opened parts of a running service.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// Answers questions.
+    pub answerer: Answerer,
+    /// Keeps them.
+    pub conversations: Conversations,
+}
+
+/// One row of the start-up table.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct PartChoice {
+    /// The part.
+    pub part: &'static str,
+    /// What is in use.
+    pub using: String,
+    /// Why.
+    pub why: String,
+}
+
+/// Why a part could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum PartError {
+    /// The weights file of the local embedder.
+    #[error("the local embedder cannot be opened: {0}")]
+    Encoder(#[from] encoder::EncoderError),
+    /// The conversations.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The providers of a configuration, over one HTTP client.
+pub struct Providers {
+    gemini: Option<Arc<Gemini>>,
+    openai: Option<Arc<OpenAi>>,
+}
+
+impl Providers {
+    /// Makes the clients; nothing is sent yet.
+    pub fn new(config: &Config) -> Self {
+        if config.gemini.is_none() && config.openai.is_none() {
+            return Self { gemini: None, openai: None };
+        }
+        let client = http_client();
+        let gemini = config.gemini.as_ref().map(|settings| {
+            Arc::new(Gemini::new(
+                client.clone(),
+                GeminiOptions {
+                    base_url: settings.base_url.clone(),
+                    api_version: settings.api_version.clone(),
+                    key: settings.key.clone(),
+                    models: settings.models.clone(),
+                    embedding_model: settings.embedding_model.clone(),
+                    dimensions: config.embedding_dimensions,
+                    thinking: settings.thinking.as_deref().and_then(ThinkingLevel::parse),
+                    time_budget: config.answer_timeout / 2,
+                    first_byte_timeout: config.answer_timeout / 2,
+                    ..GeminiOptions::default()
+                },
+            ))
+        });
+        let openai = config.openai.as_ref().map(|settings| {
+            Arc::new(OpenAi::new(
+                client,
+                OpenAiOptions {
+                    base_url: settings.base_url.clone(),
+                    key: settings.key.clone(),
+                    model: settings.model.clone(),
+                    embedding_model: settings.embedding_model.clone(),
+                    time_budget: config.answer_timeout / 2,
+                    first_byte_timeout: config.answer_timeout / 2,
+                    ..OpenAiOptions::default()
+                },
+            ))
+        });
+        Self { gemini, openai }
+    }
+
+    /// The embedder that the configuration wants.
+    ///
+    /// # Errors
+    /// When the local encoder's weights cannot be opened.
+    pub fn embedder(&self, config: &Config) -> Result<(Embedder, PartChoice), PartError> {
+        let named = config.gemini.as_ref().is_some_and(|settings| settings.embedding_model_is_set);
+        let embeds = config.openai.as_ref().is_some_and(|settings| !settings.embedding_model.is_empty());
+        let row = |using: String, why: &str| PartChoice { part: "embedder", using, why: why.to_owned() };
+        Ok(match (config.embedder, &self.gemini, &self.openai) {
+            (EmbedderChoice::None, ..) => {
+                (Embedder::None, row("none".into(), "DOCENT_EMBEDDER is none: words only"))
+            }
+            (EmbedderChoice::Gemini, Some(gemini), _) => gemini_embedder(gemini, "DOCENT_EMBEDDER is gemini"),
+            (EmbedderChoice::Auto, Some(gemini), _) if named => {
+                gemini_embedder(gemini, "GEMINI_EMBEDDING_MODEL is set")
+            }
+            (EmbedderChoice::OpenAi, _, Some(openai)) => openai_embedder(openai, "DOCENT_EMBEDDER is openai"),
+            (EmbedderChoice::Auto, _, Some(openai)) if embeds => {
+                openai_embedder(openai, "OPENAI_EMBEDDING_MODEL is set")
+            }
+            (choice, ..) => {
+                let encoder = match &config.encoder_file {
+                    Some(path) => Encoder::open(path)?,
+                    None => Encoder::builtin()?,
+                };
+                let embedder = Embedder::local(encoder);
+                let name = embedder.fingerprint().unwrap_or("local").to_owned();
+                let why = if choice == EmbedderChoice::Local {
+                    "DOCENT_EMBEDDER is local"
+                } else {
+                    "no other embedding model is set; costs nothing"
+                };
+                (embedder, row(name, why))
+            }
+        })
+    }
+
+    /// The generator that the configuration wants.
+    pub fn generator(&self, config: &Config) -> (Generator, PartChoice) {
+        let row = |using: String, why: &str| PartChoice { part: "generator", using, why: why.to_owned() };
+        let chats = config.openai.as_ref().is_some_and(|settings| !settings.model.is_empty());
+        let gemini_row = |why: &str| {
+            let models =
+                config.gemini.as_ref().map(|settings| settings.models.join(", ")).unwrap_or_default();
+            row(format!("gemini ({models})"), why)
+        };
+        let openai_row = |why: &str| {
+            let settings = config.openai.as_ref();
+            let model = settings.map(|settings| settings.model.as_str()).unwrap_or_default();
+            let address = settings.map(|settings| redact_url(&settings.base_url)).unwrap_or_default();
+            row(format!("openai ({model} at {address})"), why)
+        };
+        match (config.generator, &self.gemini, &self.openai) {
+            (GeneratorChoice::Gemini, Some(gemini), _) => {
+                (Generator::Gemini(gemini.clone()), gemini_row("DOCENT_GENERATOR is gemini"))
+            }
+            (GeneratorChoice::Auto, Some(gemini), _) => {
+                (Generator::Gemini(gemini.clone()), gemini_row("GEMINI_API_KEY is set"))
+            }
+            (GeneratorChoice::OpenAi, _, Some(openai)) => {
+                (Generator::OpenAi(openai.clone()), openai_row("DOCENT_GENERATOR is openai"))
+            }
+            (GeneratorChoice::Auto, _, Some(openai)) if chats => {
+                (Generator::OpenAi(openai.clone()), openai_row("OPENAI_BASE_URL and OPENAI_MODEL are set"))
+            }
+            (GeneratorChoice::Extractive, ..) => {
+                (Generator::Extractive, row("extractive".into(), "DOCENT_GENERATOR is extractive"))
+            }
+            _ => (
+                Generator::Extractive,
+                row("extractive".into(), "no model is configured: answers quote the book"),
+            ),
+        }
+    }
+
+    /// Asks the providers whether the models that are in use exist, without cost, and logs what is wrong.
+    pub async fn check(&self, embedder: &Embedder, generator: &Generator) {
+        let used = |provider: &str, used_for: ModelUse| match used_for {
+            ModelUse::Chat => generator.name() == provider,
+            ModelUse::Embedding => embedder.name() == provider,
+        };
+        let mut checks = Vec::new();
+        if let Some(gemini) = self
+            .gemini
+            .as_ref()
+            .filter(|_| used("gemini", ModelUse::Chat) || used("gemini", ModelUse::Embedding))
+        {
+            checks.extend(gemini.check().await.into_iter().filter(|check| used("gemini", check.used_for)));
+        }
+        if let Some(openai) = self
+            .openai
+            .as_ref()
+            .filter(|_| used("openai", ModelUse::Chat) || used("openai", ModelUse::Embedding))
+        {
+            checks.extend(openai.check().await.into_iter().filter(|check| used("openai", check.used_for)));
+        }
+        for check in checks {
+            if let Some(error) = &check.problem {
+                tracing::warn!(model = check.model, "the model check failed: {error}");
+            }
+            if let Some(warning) = &check.warning {
+                tracing::warn!(model = check.model, "{warning}");
+            }
+        }
+    }
+}
+
+fn gemini_embedder(gemini: &Arc<Gemini>, why: &str) -> (Embedder, PartChoice) {
+    let fingerprint = gemini.embedding_fingerprint();
+    let row = PartChoice { part: "embedder", using: fingerprint.clone(), why: why.to_owned() };
+    (Embedder::Gemini(gemini.clone(), fingerprint), row)
+}
+
+fn openai_embedder(openai: &Arc<OpenAi>, why: &str) -> (Embedder, PartChoice) {
+    let fingerprint = openai.embedding_fingerprint();
+    let row = PartChoice { part: "embedder", using: fingerprint.clone(), why: why.to_owned() };
+    (Embedder::OpenAi(openai.clone(), fingerprint), row)
+}
+
+/// Puts an answerer together.
+pub fn answerer(
+    config: &Config,
+    book: String,
+    index: SharedIndex,
+    embedder: Embedder,
+    generator: Generator,
+) -> Answerer {
+    Answerer {
+        book,
+        retriever: Retriever::File(index),
+        embedder,
+        generator,
+        limits: PassageLimits::default(),
+        max_answer_tokens: config.max_answer_tokens,
+        timeout: config.answer_timeout,
+    }
+}

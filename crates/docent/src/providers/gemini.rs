@@ -1,0 +1,413 @@
+//! Google's Gemini API by its native REST calls: streamed answers over a list of models, embeddings, and a check of the
+//! configured models. What the API accepts and returns is in `request` and `decode`; its errors are in `errors`.
+
+mod decode;
+mod errors;
+mod request;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use reqwest::header::{HeaderValue, RETRY_AFTER};
+use reqwest::{Client, Method, RequestBuilder, Response};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use tracing::{debug, warn};
+
+use self::decode::GeminiDecoder;
+use self::errors::Failure;
+pub use self::request::ThinkingLevel;
+use super::delta_reader::DeltaReader;
+use super::http::{key_header, path_piece, read_body, read_error_body, send, trim_base};
+use super::rest::Rests;
+use super::retry::{Attempts, Budget};
+use super::vectors::{REPLY_BYTES, read_vector, refuse_empty};
+use super::{
+    Delta, DeltaStream, EmbedRole, FinishReason, ModelCheck, ModelUse, Prompt, Provider, ProviderError,
+};
+use crate::secret::Secret;
+
+const PROVIDER: Provider = Provider::Gemini;
+
+/// Variables named in errors.
+const KEY_VARIABLE: &str = "GEMINI_API_KEY";
+const MODEL_VARIABLE: &str = "GEMINI_MODEL";
+const EMBEDDING_VARIABLE: &str = "GEMINI_EMBEDDING_MODEL";
+
+/// A question is better answered from lexical hits than late: its embedding may take this long, retries included.
+const QUERY_BUDGET: Duration = Duration::from_secs(4);
+
+/// A start-up check that takes longer says enough.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Largest description of a model that is read.
+const MODEL_BYTES: usize = 256 * 1024;
+
+/// How to reach Gemini and what to ask for.
+#[derive(Debug, Clone)]
+pub struct GeminiOptions {
+    /// Address without version and path.
+    pub base_url: String,
+    /// Version in the path: `v1beta` or `v1`.
+    pub api_version: String,
+    /// The API key, sent as a header only.
+    pub key: Secret,
+    /// Chat models: the preferred one first, then those that take over when it fails.
+    pub models: Vec<String>,
+    /// The embedding model.
+    pub embedding_model: String,
+    /// Length of the vectors asked for.
+    pub dimensions: usize,
+    /// How much the model may think; `None` leaves it to the model.
+    pub thinking: Option<ThinkingLevel>,
+    /// Time for everything until the first delta of an answer (or for one batch of embeddings), over all attempts,
+    /// waits and models.
+    pub time_budget: Duration,
+    /// Longest wait for the first byte of one attempt.
+    pub first_byte_timeout: Duration,
+    /// Longest silence inside an answer.
+    pub idle_timeout: Duration,
+}
+
+impl Default for GeminiOptions {
+    fn default() -> Self {
+        Self {
+            base_url: "https://generativelanguage.googleapis.com".to_owned(),
+            api_version: "v1beta".to_owned(),
+            key: Secret::default(),
+            models: vec!["gemini-3.5-flash-lite".to_owned(), "gemini-3.1-flash-lite".to_owned()],
+            embedding_model: "gemini-embedding-2".to_owned(),
+            dimensions: 768,
+            thinking: Some(ThinkingLevel::Low),
+            time_budget: Duration::from_secs(30),
+            first_byte_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+/// A client of the Gemini API. Cheap to clone: clones share connections and the memory of which models rest.
+#[derive(Debug, Clone)]
+pub struct Gemini {
+    client: Client,
+    options: GeminiOptions,
+    /// `…/v1beta/models`
+    models_url: String,
+    key: Option<HeaderValue>,
+    rests: Arc<Rests>,
+}
+
+impl Gemini {
+    /// Texts per embedding call, the API's own limit. Who wants to lose nothing when a later batch fails gives at most
+    /// this many texts to one [`Gemini::embed`].
+    pub const EMBED_BATCH: usize = 100;
+
+    /// A client over `client`; nothing is sent yet.
+    ///
+    /// A base URL that already ends in the version (`…/v1beta`) is understood.
+    pub fn new(client: Client, options: GeminiOptions) -> Self {
+        let base = trim_base(&options.base_url);
+        let base =
+            base.strip_suffix(&options.api_version).and_then(|base| base.strip_suffix('/')).unwrap_or(base);
+        let models_url = format!("{base}/{}/models", options.api_version);
+        let key = key_header("", &options.key).filter(|_| !options.key.is_empty());
+        Self { client, options, models_url, key, rests: Arc::default() }
+    }
+
+    /// Names everything that decides the vector of a text: provider, model, length, and how texts are prepared. Vectors
+    /// of different fingerprints must not be compared.
+    pub fn embedding_fingerprint(&self) -> String {
+        let model = bare_model(&self.options.embedding_model);
+        let preparation = if request::uses_task_type(model) { "tasktype" } else { "prefix1" };
+        format!("gemini:{model}:{}:{preparation}", self.options.dimensions)
+    }
+
+    /// Begins an answer and returns once its first delta is there.
+    ///
+    /// Passing failures are retried within the time budget: a wait that Gemini asks for is honoured when it fits, then
+    /// the next model of the list is asked. After the first delta nothing is retried; a failure is the stream's last item.
+    /// Models that are known to refuse, or that failed several questions in a row, are passed over for a while.
+    ///
+    /// # Errors
+    /// When no model began an answer: the first passing failure if there was one, else the preferred model's.
+    /// [`ProviderError::Blocked`] when the prompt was withheld.
+    pub async fn generate(&self, prompt: &Prompt) -> Result<DeltaStream, ProviderError> {
+        let budget = Budget::start(self.options.time_budget);
+        let models = &self.options.models;
+        let mut failure: Option<ProviderError> = None;
+        for (place, model) in models.iter().enumerate() {
+            let others_wait = place + 1 < models.len();
+            let model = bare_model(model);
+            let error = match self.generate_with(model, prompt, budget, others_wait).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => error,
+            };
+            let go_on = others_wait && another_model_may_help(&error) && budget.has_time();
+            if go_on {
+                warn!(provider = %PROVIDER, model, next = models[place + 1], "trying the next model: {error}");
+            }
+            let keep = failure.as_ref().is_some_and(|first| first.retryable() || !error.retryable());
+            if !keep {
+                failure = Some(error);
+            }
+            if !go_on {
+                break;
+            }
+        }
+        Err(failure.unwrap_or_else(|| ProviderError::BadRequest {
+            provider: PROVIDER,
+            detail: format!("no model is configured; set {MODEL_VARIABLE}"),
+        }))
+    }
+
+    /// Unit vectors of `texts`, in their order, `dimensions` long.
+    ///
+    /// Texts go in batches of at most [`Gemini::EMBED_BATCH`]; each batch has the time budget of its own. Every text
+    /// counts as one request of the quota, also inside a batch. A query gets four seconds at most.
+    ///
+    /// # Errors
+    /// The first batch that fails fails the call. An empty text is refused without a call.
+    pub async fn embed(&self, texts: &[&str], role: EmbedRole) -> Result<Vec<Vec<f32>>, ProviderError> {
+        refuse_empty(PROVIDER, texts)?;
+        let mut vectors = Vec::with_capacity(texts.len());
+        for batch in texts.chunks(Self::EMBED_BATCH) {
+            vectors.extend(self.embed_batch(batch, role).await?);
+        }
+        Ok(vectors)
+    }
+
+    /// Asks for the description of every configured model; costs no tokens. One entry a model, chat models first.
+    pub async fn check(&self) -> Vec<ModelCheck> {
+        let chat = self.options.models.iter().map(|model| (model, ModelUse::Chat));
+        let embedding = [(&self.options.embedding_model, ModelUse::Embedding)];
+        let used = chat.chain(embedding).filter(|(model, _)| !model.is_empty());
+        join_all(used.map(|(model, used_for)| self.check_model(model, used_for))).await
+    }
+
+    async fn generate_with(
+        &self,
+        model: &str,
+        prompt: &Prompt,
+        budget: Budget,
+        others_wait: bool,
+    ) -> Result<DeltaStream, ProviderError> {
+        let first_byte_timeout = self.options.first_byte_timeout;
+        let attempts = Attempts { model, rests: &self.rests, budget, others_wait, first_byte_timeout };
+        attempts.run(|limit| self.attempt_any_level(model, prompt, limit)).await
+    }
+
+    /// Asks with the configured thinking level, and without one when the model knows others.
+    async fn attempt_any_level(
+        &self,
+        model: &str,
+        prompt: &Prompt,
+        limit: Duration,
+    ) -> Result<DeltaStream, ProviderError> {
+        match self.attempt(model, prompt, self.options.thinking, limit).await {
+            Err(error) if self.options.thinking.is_some() && errors::refuses_thinking_level(&error) => {
+                debug!(provider = %PROVIDER, model, "asking without a thinking level: {error}");
+                self.attempt(model, prompt, None, limit).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// One request, up to its first delta, within `limit`.
+    async fn attempt(
+        &self,
+        model: &str,
+        prompt: &Prompt,
+        thinking: Option<ThinkingLevel>,
+        limit: Duration,
+    ) -> Result<DeltaStream, ProviderError> {
+        let body = request::generate(model, prompt, thinking)?;
+        let path = format!("{}:streamGenerateContent?alt=sse", path_piece(model));
+        let started = Instant::now();
+        let response = self.send(Method::POST, &path, Some(&body), limit).await?;
+        let response = self.accept(response, model, MODEL_VARIABLE).await?;
+        let decoder = GeminiDecoder::new(model, self.options.key.clone());
+        let left = limit.saturating_sub(started.elapsed());
+        let mut reader = DeltaReader::new(PROVIDER, response, decoder, left, self.options.idle_timeout);
+        reader.until_first_delta().await?;
+        // A complete answer without a word: nothing was shown yet, so asking again is harmless.
+        if !reader.ready().any(|delta| matches!(delta, Delta::Text(_))) {
+            match reader.ready().last() {
+                Some(Delta::Finished(FinishReason::Stop)) => {
+                    return Err(ProviderError::Unavailable {
+                        provider: PROVIDER,
+                        detail: "the answer was empty".to_owned(),
+                    });
+                }
+                Some(Delta::Finished(FinishReason::MaxTokens)) => {
+                    return Err(ProviderError::BadResponse {
+                        provider: PROVIDER,
+                        detail: "all output tokens went into thinking; lower the thinking level or raise the limit"
+                            .to_owned(),
+                    });
+                }
+                _ => {}
+            }
+        }
+        Ok(reader.into_stream())
+    }
+
+    async fn embed_batch(&self, texts: &[&str], role: EmbedRole) -> Result<Vec<Vec<f32>>, ProviderError> {
+        let budget = Budget::start(match role {
+            EmbedRole::Query => QUERY_BUDGET.min(self.options.time_budget),
+            EmbedRole::Passage => self.options.time_budget,
+        });
+        let model = bare_model(&self.options.embedding_model);
+        let first_byte_timeout = self.options.first_byte_timeout;
+        let attempts = Attempts { model, rests: &self.rests, budget, others_wait: false, first_byte_timeout };
+        attempts.run(|limit| self.embed_once(texts, role, limit)).await
+    }
+
+    async fn embed_once(
+        &self,
+        texts: &[&str],
+        role: EmbedRole,
+        limit: Duration,
+    ) -> Result<Vec<Vec<f32>>, ProviderError> {
+        let model = bare_model(&self.options.embedding_model);
+        let mut requests: Vec<Value> = Vec::with_capacity(texts.len());
+        for text in texts {
+            requests.push(request::embed(model, text, role, self.options.dimensions));
+        }
+        let single = requests.len() == 1;
+        let (method, body) = match requests.pop() {
+            Some(request) if single => ("embedContent", request),
+            last => {
+                requests.extend(last);
+                ("batchEmbedContents", json!({ "requests": requests }))
+            }
+        };
+        let path = format!("{}:{method}", path_piece(model));
+        let response = self.send(Method::POST, &path, Some(&body), limit).await?;
+        let response = self.accept(response, model, EMBEDDING_VARIABLE).await?;
+        let reply = self.read_json(response, REPLY_BYTES, limit).await?;
+        let embeddings: Vec<&Value> = if single {
+            reply.get("embedding").into_iter().collect()
+        } else {
+            reply
+                .get("embeddings")
+                .and_then(Value::as_array)
+                .map(|list| list.iter().collect())
+                .unwrap_or_default()
+        };
+        if embeddings.len() != texts.len() {
+            return Err(ProviderError::BadResponse {
+                provider: PROVIDER,
+                detail: format!("{} embeddings came for {} texts", embeddings.len(), texts.len()),
+            });
+        }
+        let dimensions = Some(self.options.dimensions);
+        embeddings
+            .iter()
+            .map(|embedding| read_vector(PROVIDER, embedding.get("values"), dimensions))
+            .collect()
+    }
+
+    async fn check_model(&self, model: &str, used_for: ModelUse) -> ModelCheck {
+        let started = Instant::now();
+        let described = self.describe(model, used_for).await;
+        let took = started.elapsed();
+        let (problem, warning) = match described {
+            Ok(description) => (None, errors::model_warning(&description, used_for)),
+            Err(error) => (Some(error), None),
+        };
+        ModelCheck { model: model.to_owned(), used_for, took, problem, warning }
+    }
+
+    async fn describe(&self, model: &str, used_for: ModelUse) -> Result<Value, ProviderError> {
+        let model = bare_model(model);
+        let variable = match used_for {
+            ModelUse::Chat => MODEL_VARIABLE,
+            ModelUse::Embedding => EMBEDDING_VARIABLE,
+        };
+        let response = self.send(Method::GET, &path_piece(model), None, CHECK_TIMEOUT).await?;
+        let response = self.accept(response, model, variable).await?;
+        self.read_json(response, MODEL_BYTES, CHECK_TIMEOUT).await
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        limit: Duration,
+    ) -> Result<Response, ProviderError> {
+        let Some(key) = self.key.clone() else {
+            let detail = if self.options.key.is_empty() {
+                "it is empty"
+            } else {
+                "it has characters that no header can carry"
+            };
+            return Err(ProviderError::Unauthorized {
+                provider: PROVIDER,
+                variable: KEY_VARIABLE,
+                detail: detail.to_owned(),
+            });
+        };
+        let request = self.client.request(method, format!("{}/{path}", self.models_url));
+        // The key goes into exactly one header: a second one is refused, and a query would end in logs.
+        let request: RequestBuilder = request.header("x-goog-api-key", key);
+        let request = match body {
+            Some(body) => request.json(body),
+            None => request,
+        };
+        send(PROVIDER, request, limit).await
+    }
+
+    /// Lets a successful reply through; reads and classifies any other.
+    async fn accept(
+        &self,
+        response: Response,
+        model: &str,
+        model_variable: &'static str,
+    ) -> Result<Response, ProviderError> {
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let retry_after = retry_after.and_then(super::retry::parse_duration);
+        let body = read_error_body(response).await;
+        let failure = Failure { model, model_variable, key: &self.options.key };
+        Err(failure.classify(status.as_u16(), &body, retry_after))
+    }
+
+    async fn read_json(
+        &self,
+        response: Response,
+        max_bytes: usize,
+        limit: Duration,
+    ) -> Result<Value, ProviderError> {
+        let body = read_body(PROVIDER, response, max_bytes, limit).await?;
+        serde_json::from_slice(&body).map_err(|error| ProviderError::BadResponse {
+            provider: PROVIDER,
+            detail: format!("the reply is no JSON: {error}"),
+        })
+    }
+}
+
+/// Ids are configured with or without the `models/` that the API puts in front of them.
+fn bare_model(model: &str) -> &str {
+    let model = model.trim();
+    model.strip_prefix("models/").unwrap_or(model)
+}
+
+/// Quotas, overload and existence belong to one model; keys, prompts and bad requests do not.
+fn another_model_may_help(error: &ProviderError) -> bool {
+    match error {
+        ProviderError::RateLimited { .. }
+        | ProviderError::Unavailable { .. }
+        | ProviderError::Timeout { .. }
+        | ProviderError::Interrupted { .. }
+        | ProviderError::NotFound { .. }
+        | ProviderError::BadResponse { .. } => true,
+        ProviderError::Unauthorized { .. }
+        | ProviderError::BadRequest { .. }
+        | ProviderError::Blocked { .. } => false,
+    }
+}

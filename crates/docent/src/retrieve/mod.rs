@@ -1,0 +1,184 @@
+//! A question in, the book's best passages out.
+//!
+//! Two legs look for chunks: words (BM25) and meaning (vectors). Their hits are fused, and the best
+//! become [`Passage`]s for the generator. [`Evidence`] says how far they can be trusted.
+
+mod embedder;
+mod evidence;
+mod passages;
+mod retriever;
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use corpus::Sentence;
+use search::{FieldScores, Ordinal};
+use serde::Serialize;
+use tokio::sync::Semaphore;
+
+pub use embedder::{EmbedRole, Embedder};
+pub use evidence::{Calibration, Evidence, Verdict};
+pub use passages::PassageLimits;
+pub use retriever::{Retriever, SharedIndex};
+
+/// What is looked for, and where.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Query {
+    /// The question, standing on its own.
+    pub text: String,
+    /// Only this docs version.
+    pub version: Option<String>,
+    /// Only this locale.
+    pub locale: Option<String>,
+}
+
+/// A chunk that was found, with the reasons.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ScoredChunk {
+    /// Which chunk of the index that was searched.
+    pub ordinal: Ordinal,
+    /// The fused score, 0 to about 1; comparable within one query only.
+    pub score: f32,
+    /// BM25 by field, when the words leg found it.
+    pub lexical: Option<LexicalPart>,
+    /// Cosine, when the vector leg found it.
+    pub cosine: Option<f32>,
+}
+
+/// The words leg's part in a [`ScoredChunk`].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct LexicalPart {
+    /// Place in that leg, from 1.
+    pub rank: usize,
+    /// BM25 over all fields.
+    pub score: f32,
+    /// The same by field.
+    pub fields: FieldScores,
+    /// Share of the question's weight whose words occur in the chunk, 0 to 1.
+    pub coverage: f32,
+}
+
+/// A piece of the book that a generator may use and cite.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Passage {
+    /// Number by which answers cite it, from 1.
+    pub n: usize,
+    /// Source file.
+    pub file: String,
+    /// Title of the page.
+    pub title: String,
+    /// Headings that enclose it.
+    pub heading_path: Vec<String>,
+    /// URL of the page.
+    pub url: String,
+    /// Fragment of the section.
+    pub anchor: Option<String>,
+    /// The text: one chunk, or neighbours of one section joined.
+    pub content: String,
+    /// Its sentences, as byte ranges of `content`.
+    pub sentences: Vec<Sentence>,
+    /// The fused score of its best chunk; comparable within one query.
+    pub score: f32,
+    /// How well it fits, 0 to 1: the cosine when there is one, else the coverage of the question's words.
+    pub similarity: f32,
+}
+
+/// Why retrieval had to do with less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Degraded {
+    /// The embedder failed: words only.
+    NoVectors,
+}
+
+/// All that retrieval found for one query.
+#[derive(Debug, Clone)]
+pub struct Retrieval {
+    /// Chunks, best first.
+    pub hits: Vec<ScoredChunk>,
+    /// The passages for the generator, numbered from 1, best first.
+    pub passages: Vec<Passage>,
+    /// How far they can be trusted.
+    pub evidence: Evidence,
+    /// What that allows.
+    pub verdict: Verdict,
+    /// What was missing.
+    pub degraded: Option<Degraded>,
+}
+
+/// Time that one embedding of a question may take before words alone must do.
+const EMBED_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// One search a core at a time: a burst of questions queues here instead of starting a thread each.
+static SEARCHES: LazyLock<Semaphore> =
+    LazyLock::new(|| Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)));
+
+/// Hits kept of a query.
+const HITS: usize = 50;
+
+/// Finds the best passages for a query.
+///
+/// Never fails: when the embedder does not answer in time, the words leg stands alone and the result
+/// says so. Searching runs on a blocking thread.
+pub async fn retrieve(
+    retriever: &Retriever,
+    embedder: &Embedder,
+    query: &Query,
+    limits: PassageLimits,
+) -> Retrieval {
+    let (vector, degraded) = match question_vector(retriever, embedder, &query.text).await {
+        Ok(vector) => (vector, None),
+        Err(reason) => {
+            tracing::warn!(embedder = embedder.name(), "answering from words only: {reason}");
+            (None, Some(Degraded::NoVectors))
+        }
+    };
+    let retriever = retriever.clone();
+    let query = query.clone();
+    let _turn = SEARCHES.acquire().await;
+    let search = tokio::task::spawn_blocking(move || {
+        let index = retriever.index();
+        let hits = retriever::search(&index, &query, vector.as_deref(), HITS);
+        let evidence = evidence::weigh(&index, &query, &hits);
+        let searched = evidence.cosine.is_some().then(|| index.metadata().embedder.as_str());
+        let verdict = evidence.verdict(Calibration::of(searched));
+        let passages = passages::select(&index, &hits, limits);
+        Retrieval { hits, passages, evidence, verdict, degraded }
+    });
+    search.await.unwrap_or_else(|panic| {
+        tracing::error!("retrieval failed: {panic}");
+        Retrieval {
+            hits: Vec::new(),
+            passages: Vec::new(),
+            evidence: Evidence::default(),
+            verdict: Verdict::Uncertain,
+            degraded,
+        }
+    })
+}
+
+/// The query's vector; `None` when embedder or index have none.
+async fn question_vector(
+    retriever: &Retriever,
+    embedder: &Embedder,
+    text: &str,
+) -> Result<Option<Vec<f32>>, String> {
+    let index = retriever.index();
+    let Some(fingerprint) = embedder.fingerprint() else {
+        return Ok(None);
+    };
+    if index.metadata().dimensions == 0 {
+        return Ok(None);
+    }
+    if index.metadata().embedder != fingerprint {
+        return Err(format!(
+            "the index holds vectors of {}, the embedder is {fingerprint}; run `docent ingest` again",
+            index.metadata().embedder
+        ));
+    }
+    match tokio::time::timeout(EMBED_TIMEOUT, embedder.embed(&[text], EmbedRole::Query)).await {
+        Ok(Ok(mut vectors)) => Ok(vectors.pop()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!("no vector within {EMBED_TIMEOUT:?}")),
+    }
+}

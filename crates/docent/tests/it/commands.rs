@@ -1,0 +1,289 @@
+//! The command line: what it prints for programs, and how it refuses.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::{MOTORS, Output, QUESTION, docent, run, write_book};
+
+fn folder() -> TempDir {
+    let folder = TempDir::new().expect("a folder");
+    write_book(&folder.path().join("book"), MOTORS);
+    folder
+}
+
+/// Runs `docent` with these words in `folder`.
+fn said(folder: &Path, words: &[&str]) -> Output {
+    run(docent(folder).args(words))
+}
+
+/// The one JSON value on standard output of a run that went well.
+fn json_of(folder: &Path, words: &[&str]) -> Value {
+    let output = said(folder, words);
+    assert_eq!(output.code, Some(0), "{words:?}: {}", output.stderr);
+    serde_json::from_str(&output.stdout)
+        .unwrap_or_else(|error| panic!("{words:?}: {error}: {}", output.stdout))
+}
+
+fn keys(value: &Value) -> Vec<&str> {
+    let mut keys: Vec<&str> = value.as_object().expect("an object").keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    keys
+}
+
+#[test]
+fn all_configuration_problems_are_told_at_once() {
+    let folder = folder();
+    std::fs::write(
+        folder.path().join("docent.toml"),
+        "colour = \"green\"\nGEMINI_API_KEY = \"secret-in-file\"\n",
+    )
+    .expect("written");
+    for words in [&["serve", "book"][..], &["ingest", "book"], &["ask", QUESTION], &["config"]] {
+        let output = run(docent(folder.path())
+            .args(words)
+            .env("PORT", "http")
+            .env("DOCENT_EMBEDDER", "magic")
+            .env("ALLOWED_ORIGINS", "*, https://book.example")
+            .env("OPENAI_API_KEY", "sk-very-secret")
+            .env("DOCENT_MAX_STREAMS", "0"));
+        assert_eq!(output.code, Some(78), "{words:?}: {}", output.stderr);
+        let variables = [
+            "colour",
+            "GEMINI_API_KEY",
+            "PORT",
+            "DOCENT_EMBEDDER",
+            "ALLOWED_ORIGINS",
+            "OPENAI_BASE_URL",
+            "DOCENT_MAX_STREAMS",
+        ];
+        for variable in variables {
+            assert!(
+                output.stderr.contains(variable),
+                "{words:?}: {variable} is not named in\n{}",
+                output.stderr
+            );
+        }
+        assert!(output.stderr.contains("7 configuration problems"), "{}", output.stderr);
+        assert!(output.stderr.contains("from 0 to 65535") && output.stderr.contains("auto, local, gemini"));
+        let all = output.stderr + &output.stdout;
+        assert!(
+            !all.contains("very-secret") && !all.contains("secret-in-file"),
+            "{words:?} shows a secret:\n{all}"
+        );
+    }
+}
+
+#[test]
+fn config_shows_values_and_who_set_them_but_no_secret() {
+    let folder = folder();
+    std::fs::write(folder.path().join("docent.toml"), "log_level = \"warn\"\n").expect("written");
+    std::fs::write(folder.path().join(".env"), "export GEMINI_MODEL='gemini-3.8-flash'\n").expect("written");
+    let output = run(docent(folder.path())
+        .args(["config", "--json"])
+        .env("GEMINI_API_KEY", " \"AQ.very-secret\" ")
+        .env("OPENAI_BASE_URL", "https://user:very-secret@host.example/v1?key=very-secret")
+        .env("OPENAI_MODEL", "m"));
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    assert!(!output.stdout.contains("very-secret"), "{}", output.stdout);
+    let config: Value = serde_json::from_str(&output.stdout).expect("JSON");
+    let shown = |name: &str| {
+        let setting =
+            config["settings"].as_array().into_iter().flatten().find(|setting| setting["name"] == name);
+        let setting = setting.unwrap_or_else(|| panic!("no {name}"));
+        format!(
+            "{} from {}",
+            setting["value"].as_str().unwrap_or("?"),
+            setting["origin"].as_str().unwrap_or("?")
+        )
+    };
+    assert_eq!(shown("LOG_LEVEL"), "warn from docent.toml");
+    assert_eq!(shown("GEMINI_MODEL"), "gemini-3.8-flash from .env");
+    assert_eq!(shown("GEMINI_API_KEY"), "*** from environment");
+    assert_eq!(shown("OPENAI_BASE_URL"), "https://host.example/v1 from environment");
+    assert_eq!(shown("DOCENT_MAX_STREAMS"), "1024 from default");
+}
+
+#[test]
+fn a_book_that_is_not_there_is_named() {
+    let folder = folder();
+    std::fs::create_dir(folder.path().join("empty")).expect("a folder");
+    std::fs::write(folder.path().join("file"), "text").expect("a file");
+    for (book, reason) in
+        [("nowhere", "does not exist"), ("empty", "holds no Markdown page"), ("file", "is not a folder")]
+    {
+        for words in
+            [&["serve", book][..], &["ingest", book], &["inspect", book], &["ask", "x", "--book", book]]
+        {
+            let output = said(folder.path(), words);
+            assert_eq!(output.code, Some(66), "{words:?}: {}", output.stderr);
+            assert!(output.stderr.contains(book) && output.stderr.contains(reason), "{}", output.stderr);
+        }
+    }
+    for words in [&["serve"][..], &["ask", "x"], &["search", "x"]] {
+        let output = said(folder.path(), words);
+        assert_eq!(output.code, Some(66), "{words:?}: {}", output.stderr);
+        assert!(output.stderr.contains("index.docent") && output.stderr.contains("docent ingest"));
+    }
+}
+
+#[test]
+fn ask_prints_one_object_for_programs_and_text_with_links_for_people() {
+    let folder = folder();
+    let answer = json_of(folder.path(), &["ask", QUESTION, "--book", "book", "--json"]);
+    assert_eq!(
+        keys(&answer),
+        ["answer", "degraded", "error", "notices", "outcome", "sources", "suggestions", "usage"]
+    );
+    assert_eq!(answer["outcome"], "answered");
+    assert_eq!(answer["sources"][0]["file"], "docs/motors.md");
+    // The index of the last ingest is used from here on.
+    let people = said(folder.path(), &["ask", QUESTION]);
+    assert_eq!(people.code, Some(0), "{}", people.stderr);
+    assert!(people.stdout.starts_with(answer["answer"].as_str().expect("text")), "{}", people.stdout);
+    assert!(
+        people.stdout.contains("[1] Motors | Torque\n    /docs/motors#torque:~:text="),
+        "{}",
+        people.stdout
+    );
+    let selection = json_of(
+        folder.path(),
+        &["ask", "When does it slow down?", "--selection", "The wheel slows down at dusk.", "--json"],
+    );
+    assert!(
+        selection["answer"].as_str().is_some_and(|text| text.contains("slows down at dusk")),
+        "{selection}"
+    );
+    let refused = json_of(folder.path(), &["ask", "Who won yesterday's chess championship?", "--json"]);
+    assert_eq!(refused["outcome"], "out_of_scope");
+}
+
+#[test]
+fn search_explains_itself() {
+    let folder = folder();
+    let found =
+        json_of(folder.path(), &["search", "wet concrete", "--book", "book", "--json", "--limit", "2"]);
+    assert!(
+        ["degraded", "evidence", "hits", "query", "verdict"].iter().all(|key| keys(&found).contains(key))
+    );
+    let hit = &found["hits"][0];
+    assert_eq!(
+        keys(hit),
+        [
+            "anchor",
+            "content",
+            "cosine",
+            "file",
+            "heading_path",
+            "id",
+            "lexical",
+            "rank",
+            "score",
+            "title",
+            "url"
+        ]
+    );
+    assert_eq!(
+        (&hit["rank"], &hit["file"], &hit["anchor"]),
+        (&json!(1), &json!("docs/wheels.md"), &json!("tyres"))
+    );
+    let lexical = &hit["lexical"];
+    let fields = ["title", "headings", "body", "code"]
+        .map(|field| lexical["fields"][field].as_f64().expect("a score"));
+    let sum: f64 = fields.iter().sum();
+    assert!((sum - lexical["score"].as_f64().expect("a score")).abs() < 1e-3, "{lexical}");
+    let people = said(folder.path(), &["search", "wet concrete"]);
+    assert!(
+        people.stdout.contains("/docs/wheels#tyres") && people.stdout.contains("verdict"),
+        "{}",
+        people.stdout
+    );
+}
+
+#[test]
+fn inspect_prints_one_line_a_section() {
+    let folder = folder();
+    let output = said(folder.path(), &["inspect", "book", "--json"]);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    let lines: Vec<Value> =
+        output.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON on every line")).collect();
+    for line in &lines {
+        assert_eq!(
+            keys(line),
+            ["anchor", "chunks", "file", "heading_path", "route", "tokens", "url", "warnings"]
+        );
+    }
+    let places: Vec<String> = lines
+        .iter()
+        .map(|line| {
+            format!("{}#{}", line["route"].as_str().unwrap_or("?"), line["anchor"].as_str().unwrap_or(""))
+        })
+        .collect();
+    assert_eq!(
+        places,
+        [
+            "/docs/motors#",
+            "/docs/motors#torque",
+            "/docs/motors#speed",
+            "/docs/wheels#",
+            "/docs/wheels#tyres",
+            "/docs/wheels#bearings"
+        ]
+    );
+    assert!(lines.iter().all(|line| line["chunks"] == 1 && line["tokens"].as_u64() > Some(0)));
+    assert!(!folder.path().join(".docent").exists(), "looking writes nothing");
+}
+
+#[test]
+fn eval_prints_one_object_with_the_agreed_figures() {
+    let folder = folder();
+    let set = folder.path().join("set");
+    std::fs::create_dir(&set).expect("a folder");
+    let corpus = [
+        json!({"id": "a", "title": "Levers", "text": "A lever multiplies force over a short way."}),
+        json!({"id": "b", "title": "Wheels", "text": "Rubber tyres grip wet concrete."}),
+        json!({"id": "c", "title": "Gears", "text": "Gears change speed and direction of a shaft."}),
+    ];
+    let queries = [
+        json!({"id": "1", "text": "What multiplies force?", "answerable": true}),
+        json!({"id": "2", "text": "Which tyres grip wet concrete?", "answerable": true}),
+        json!({"id": "3", "text": "Who painted yonder cathedral?", "answerable": false}),
+    ];
+    let lines = |values: &[Value]| values.iter().map(|value| format!("{value}\n")).collect::<String>();
+    for (name, text) in [
+        ("corpus.jsonl", lines(&corpus)),
+        ("queries.jsonl", lines(&queries)),
+        ("qrels.tsv", "query-id\tcorpus-id\tgrade\n1\ta\t2\n2\tb\t1\n".into()),
+    ] {
+        std::fs::write(set.join(name), text).expect("written");
+    }
+    let scores = json_of(folder.path(), &["eval", "--set", "set", "--embedder", "none", "--json"]);
+    for measure in ["ndcg@10", "recall@5", "recall@10", "mrr@10", "refusal_recall"] {
+        assert_eq!(scores[measure], 1.0, "{measure}: {scores}");
+    }
+    assert_eq!(scores["wrong_refusals"], 0.0);
+    assert!(scores["latency_ms"]["p50"].is_number() && scores["latency_ms"]["p95"].is_number());
+    assert_eq!(scores["counts"]["queries"], 3);
+    assert!(scores["settings"].is_object());
+    let missing = said(folder.path(), &["eval", "--set", "nowhere", "--json"]);
+    assert_eq!(missing.code, Some(66), "{}", missing.stderr);
+    assert!(missing.stderr.contains("nowhere"), "{}", missing.stderr);
+}
+
+#[test]
+fn openapi_prints_the_description() {
+    let folder = folder();
+    let document = json_of(folder.path(), &["openapi"]);
+    assert!(document["paths"]["/api/chat"].is_object());
+}
+
+#[test]
+fn a_reader_that_closes_the_pipe_is_no_failure() {
+    let folder = folder();
+    let words = format!("{} inspect book --json | head -n 1", env!("CARGO_BIN_EXE_docent"));
+    let mut shell = std::process::Command::new("bash");
+    let output = run(shell.args(["-o", "pipefail", "-c", &words]).current_dir(folder.path()));
+    assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""));
+    assert_eq!(output.stdout.lines().count(), 1);
+}

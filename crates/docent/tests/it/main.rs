@@ -1,0 +1,18 @@
+//! Docent from outside: over HTTP against the real router, as a process, and by its sources. Everything runs on loopback,
+//! with books that the tests write and doubles in place of the model providers.
+
+mod support;
+
+mod arrows;
+mod bad_input;
+mod chat;
+mod commands;
+mod conversations;
+mod faults;
+mod goldens;
+mod ingest;
+mod lives;
+mod origins;
+mod pages;
+mod processes;
+mod resume;

@@ -1,0 +1,137 @@
+//! Everything beside asking: health in each phase, the chat page, the API's description.
+
+use reqwest::header::ACCEPT;
+use serde_json::{Value, json};
+
+use crate::support::{QUESTION, Setup, TestServer};
+
+async fn status_and_body(server: &TestServer, path: &str) -> (u16, String) {
+    let reply = server.get(path).send().await.expect("a reply");
+    (reply.status().as_u16(), reply.text().await.expect("a body"))
+}
+
+#[tokio::test]
+async fn a_server_that_starts_says_so_in_json() {
+    let server = Setup::new().start_without_parts().await;
+    assert_eq!(status_and_body(&server, "/livez").await, (200, "ok\n".into()));
+    assert_eq!(status_and_body(&server, "/readyz").await.0, 503);
+    let (status, body) = status_and_body(&server, "/api/health").await;
+    let health: Value = serde_json::from_str(&body).expect("JSON");
+    assert_eq!((status, health["status"].as_str()), (503, Some("starting")));
+    assert!(health["message"].is_string() && health["timestamp"].is_string());
+    for path in ["/api/search?q=x", "/api/conversation/3f2b8c1e-8a53-4c0e-9d3e-5a1f0c2b7d64"] {
+        assert_eq!(status_and_body(&server, path).await.0, 503, "{path}");
+    }
+    let reply = server.try_ask(&json!({"message": QUESTION})).await;
+    assert_eq!(reply.status(), 503);
+    assert_eq!(reply.headers()["content-type"], "application/problem+json");
+    assert_eq!(reply.headers()["retry-after"], "1");
+    let problem: Value = reply.json().await.expect("a problem");
+    assert_eq!(problem["code"], "starting");
+    assert_eq!(status_and_body(&server, "/").await.0, 200, "the page is there and waits");
+}
+
+#[tokio::test]
+async fn a_ready_server_is_healthy_and_names_its_parts() {
+    let server = TestServer::start().await;
+    assert_eq!(status_and_body(&server, "/readyz").await, (200, "ok\n".into()));
+    let (status, body) = status_and_body(&server, "/api/health").await;
+    let health: Value = serde_json::from_str(&body).expect("JSON");
+    assert_eq!((status, health["status"].as_str()), (200, Some("healthy")));
+    assert_eq!(health["services"]["api"], "ok");
+    assert!(health["services"]["index"]["chunks"].as_u64() > Some(0));
+    for service in ["qdrant", "postgres", "gemini"] {
+        assert!(health["services"][service]["status"].is_string(), "{service}");
+    }
+    assert!(health.get("failed_services").is_none());
+    assert!(health["version"].is_string());
+}
+
+#[tokio::test]
+async fn a_server_that_stops_takes_no_questions() {
+    let server = TestServer::start().await;
+    let answer = server.ask(&json!({"message": QUESTION})).await;
+    server.app.stop();
+    let reply = server.try_ask(&json!({"message": QUESTION})).await;
+    assert_eq!(reply.status(), 503);
+    assert_eq!(reply.json::<Value>().await.expect("a problem")["code"], "stopping");
+    assert_eq!(status_and_body(&server, "/readyz").await.0, 503);
+    assert_eq!(status_and_body(&server, "/livez").await.0, 200);
+    assert_eq!(status_and_body(&server, "/api/health").await.0, 503);
+    let rest = status_and_body(&server, &format!("/api/chat/{}/events", answer.message())).await;
+    assert_eq!(rest, (200, answer.raw), "what was begun can still be read");
+}
+
+#[tokio::test]
+async fn the_root_is_a_page_for_people_and_json_for_programs() {
+    let title = "Levers & <Motors>";
+    let config = format!("title = \"{title}\"\n");
+    let server = Setup::new()
+        .book(&[("docs/a.md", "# A\n\nText about levers.\n"), ("book.toml", ""), ("notes.txt", &config)])
+        .start()
+        .await;
+    let reply =
+        server.get("/").header(ACCEPT, "text/html,application/xhtml+xml").send().await.expect("a reply");
+    assert_eq!(reply.headers()["content-type"], "text/html; charset=utf-8");
+    assert!(
+        reply.headers()["content-security-policy"].to_str().expect("words").contains("default-src 'none'")
+    );
+    let html = reply.text().await.expect("a page");
+    assert!(html.starts_with("<!doctype html>") && !html.contains("{{BOOK_TITLE}}"));
+    // Every file of ours that the page names is there.
+    for piece in html.split(['"', '\'']).filter(|piece| piece.ends_with(".js") || piece.ends_with(".css")) {
+        let path = format!("/{}", piece.trim_start_matches('/'));
+        assert_eq!(status_and_body(&server, &path).await.0, 200, "{piece}");
+    }
+    let reply = server.get("/").header(ACCEPT, "application/json").send().await.expect("a reply");
+    let json: Value = reply.json().await.expect("JSON");
+    assert_eq!(json["docs"], "/docs");
+    assert!(json["message"].is_string());
+}
+
+#[tokio::test]
+async fn the_api_describes_itself_from_our_own_files() {
+    let server = TestServer::start().await;
+    let (status, html) = status_and_body(&server, "/docs").await;
+    assert_eq!(status, 200);
+    assert!(!html.contains("http://") && !html.contains("https://"), "no foreign file: {html}");
+    for path in ["/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js", "/docs/start.js"] {
+        assert_eq!(server.get(path).send().await.expect("a reply").status(), 200, "{path}");
+    }
+    let (_, body) = status_and_body(&server, "/openapi.json").await;
+    let document: Value = serde_json::from_str(&body).expect("JSON");
+    assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.1")));
+    for path in
+        ["/api/chat", "/api/chat/{message_id}/events", "/api/conversation/{conversation_id}", "/api/search"]
+    {
+        assert!(document["paths"][path].is_object(), "{path}");
+    }
+}
+
+/// `protocol/openapi.json` is what reviewers and other programs read; `docent openapi` prints the current one.
+#[test]
+fn the_described_api_is_the_one_in_protocol() {
+    let document = serde_json::to_string_pretty(&docent::http::openapi_document()).expect("JSON") + "\n";
+    crate::goldens::check_file("openapi.json", &document);
+}
+
+#[tokio::test]
+async fn search_gives_hits_with_their_reasons() {
+    let server = TestServer::start().await;
+    let (status, body) = status_and_body(&server, "/api/search?q=wet%20concrete&limit=1").await;
+    let found: Value = serde_json::from_str(&body).expect("JSON");
+    assert_eq!(status, 200);
+    assert_eq!(found["query"], "wet concrete");
+    let [hit] = found["hits"].as_array().expect("a list").as_slice() else { panic!("one hit: {body}") };
+    assert_eq!(hit["file"], "docs/wheels.md");
+    assert_eq!(hit["href"], "/docs/wheels#tyres");
+    assert!(hit["lexical"]["body"].as_f64() > Some(0.0));
+    let content = hit["content"].as_str().expect("text");
+    let marked: Vec<&str> = hit["highlights"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|range| content.get(range[0].as_u64()? as usize..range[1].as_u64()? as usize))
+        .collect();
+    assert_eq!(marked, ["wet", "concrete"]);
+}

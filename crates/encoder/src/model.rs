@@ -1,0 +1,174 @@
+//! Token ids → vector: the BERT forward pass, in whole numbers where it multiplies matrices.
+//!
+//! Several texts lie end to end in one matrix of activations, a token a row, so nothing is padded; only attention
+//! looks at one text at a time. Activations are rounded to 8 bits for the weights (each token with its own scale)
+//! and to 16 bits for attention.
+
+mod attention;
+
+use crate::kernels::{Level, Product, Sides};
+use crate::weights::{Linear, Norm, Pooling, Weights};
+use attention::Attention;
+
+/// Rows that pass through the wide middle of a layer together: few enough to stay in the second cache, enough to
+/// use each byte of weights often.
+const MIDDLE_ROWS: usize = 96;
+
+/// Buffers of one worker, kept from text to text. They grow to the largest batch seen.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    /// `tokens × hidden`: what flows from layer to layer.
+    hidden: Vec<f32>,
+    /// `tokens × 3 hidden` for attention, `rows × inner` in the middle of a layer.
+    wide: Vec<f32>,
+    /// `tokens × hidden`: what attention and the middle give back.
+    narrow: Vec<f32>,
+    rounded: Rounded,
+    attention: Attention,
+}
+
+/// Activations rounded to 8 bits.
+#[derive(Default)]
+struct Rounded {
+    values: Vec<i8>,
+    stride: usize,
+    scales: Vec<f32>,
+    corrections: Vec<i32>,
+}
+
+impl Rounded {
+    /// Rounds `rows`, each `linear.inputs` values at `stride`, as `linear` wants them.
+    fn set(&mut self, level: Level, rows: &[f32], stride: usize, linear: &Linear) {
+        let count = rows.len() / stride;
+        self.stride = linear.padded_inputs();
+        self.values.resize(self.values.len().max(count * self.stride), 0);
+        self.scales.clear();
+        self.corrections.clear();
+        for (row, out) in rows.chunks_exact(stride).zip(self.values.chunks_exact_mut(self.stride)) {
+            let (scale, sum) = level.round_row(&row[..linear.inputs], &linear.factors, out);
+            self.scales.push(scale);
+            self.corrections.push(128 * sum);
+        }
+    }
+
+    /// `out = rounded rows · linear + bias`; a row of `out` has `linear.padded_outputs()` values.
+    fn multiply(&self, level: Level, weights: &Weights, linear: &Linear, out: &mut [f32]) {
+        level.multiply(Product {
+            sides: Sides::Bytes { left: &self.values, panels: weights.panels(linear) },
+            left_stride: self.stride,
+            rows: self.scales.len(),
+            steps: self.stride / 4,
+            corrections: &self.corrections,
+            row_scales: &self.scales,
+            column_scales: &linear.scales,
+            biases: &linear.biases,
+            out,
+            out_stride: linear.padded_outputs(),
+        });
+    }
+}
+
+/// Makes `buffer` at least `length` long and gives its first `length` values, whatever they hold.
+fn first<T: Copy + Default>(buffer: &mut Vec<T>, length: usize) -> &mut [T] {
+    if buffer.len() < length {
+        buffer.resize(length, T::default());
+    }
+    &mut buffer[..length]
+}
+
+/// Encodes texts given as token ids: one unit vector each into `out`, in order.
+pub(crate) fn encode(
+    weights: &Weights,
+    level: Level,
+    texts: &[Vec<u32>],
+    scratch: &mut Scratch,
+    out: &mut [f32],
+) {
+    let settings = &weights.settings;
+    let width = settings.hidden;
+    let tokens: usize = texts.iter().map(Vec::len).sum();
+    let eps = settings.layer_norm_eps;
+    let Scratch { hidden, wide, narrow, rounded, attention } = scratch;
+    let hidden = first(hidden, tokens * width);
+
+    let places = texts.iter().flat_map(|ids| ids.iter().enumerate());
+    for ((place, id), row) in places.zip(hidden.chunks_exact_mut(width)) {
+        let (word, word_scale) = weights.row(&weights.words, *id as usize);
+        let (place, place_scale) = weights.row(&weights.places, place);
+        level.embed_row(word, word_scale, place, place_scale, row);
+        level.normalise_row(row, &weights.embedding_norm.gains, &weights.embedding_norm.offsets, eps);
+    }
+
+    for layer in &weights.layers {
+        // Attention: three projections, then each text by itself, then back to the width of the model.
+        let stride = layer.attention.padded_outputs();
+        let projected = first(wide, tokens * stride);
+        rounded.set(level, hidden, width, &layer.attention);
+        rounded.multiply(level, weights, &layer.attention, projected);
+        let context = first(narrow, tokens * width);
+        let mut start = 0;
+        for ids in texts {
+            let end = start + ids.len();
+            let (projected, context) =
+                (&projected[start * stride..end * stride], &mut context[start * width..end * width]);
+            attention.run(level, settings, projected, stride, context);
+            start = end;
+        }
+        rounded.set(level, context, width, &layer.context);
+        add_back(level, weights, &layer.context, &layer.context_norm, rounded, wide, hidden);
+
+        for rows in hidden.chunks_mut(MIDDLE_ROWS * width) {
+            let stride = layer.expand.padded_outputs();
+            let middle = first(wide, rows.len() / width * stride);
+            rounded.set(level, rows, width, &layer.expand);
+            rounded.multiply(level, weights, &layer.expand, middle);
+            for row in middle.chunks_exact_mut(stride) {
+                level.gelu_row(&mut row[..settings.inner]);
+            }
+            rounded.set(level, middle, stride, &layer.contract);
+            add_back(level, weights, &layer.contract, &layer.contract_norm, rounded, narrow, rows);
+        }
+    }
+
+    let mut start = 0;
+    for (ids, out) in texts.iter().zip(out.chunks_exact_mut(width)) {
+        let end = start + ids.len();
+        match settings.pooling {
+            Pooling::FirstToken => out.copy_from_slice(&hidden[start * width..(start + 1) * width]),
+            Pooling::Mean => {
+                out.fill(0.0);
+                hidden[start * width..end * width]
+                    .chunks_exact(width)
+                    .for_each(|row| level.add_row(out, row));
+            }
+        }
+        // A mean and a sum point the same way.
+        level.to_unit_length(out);
+        start = end;
+    }
+}
+
+/// `hidden = norm(hidden + rounded · linear)`.
+fn add_back(
+    level: Level,
+    weights: &Weights,
+    linear: &Linear,
+    norm: &Norm,
+    rounded: &Rounded,
+    buffer: &mut Vec<f32>,
+    hidden: &mut [f32],
+) {
+    let width = weights.settings.hidden;
+    let stride = linear.padded_outputs();
+    let more = first(buffer, hidden.len() / width * stride);
+    rounded.multiply(level, weights, linear, more);
+    for (row, more) in hidden.chunks_exact_mut(width).zip(more.chunks_exact(stride)) {
+        level.add_and_normalise_row(
+            row,
+            &more[..width],
+            &norm.gains,
+            &norm.offsets,
+            weights.settings.layer_norm_eps,
+        );
+    }
+}

@@ -1,0 +1,74 @@
+//! The postings of a file, read in place: which chunks hold a term, and how often in each field.
+
+use crate::format::{FIELDS, Layout, Section, Strings, slice_of};
+
+/// All terms of a file and their postings.
+#[derive(Clone, Copy)]
+pub(crate) struct Postings<'a> {
+    terms: Strings<'a>,
+    ends: &'a [u64],
+    ordinals: &'a [u32],
+    counts: &'a [[u8; FIELDS]],
+}
+
+/// The postings of one term, by ascending ordinal.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TermPostings<'a> {
+    ordinals: &'a [u32],
+    counts: &'a [[u8; FIELDS]],
+}
+
+impl<'a> Postings<'a> {
+    pub(crate) fn of(file: &'a [u8], layout: &Layout) -> Self {
+        Self {
+            terms: Strings::terms_of(file, layout),
+            ends: layout.view(file, Section::PostingEnds),
+            ordinals: layout.view(file, Section::PostingOrdinals),
+            counts: layout.view(file, Section::PostingCounts),
+        }
+    }
+
+    /// Number of distinct terms.
+    pub(crate) fn len(&self) -> usize {
+        self.terms.len()
+    }
+
+    /// The postings of a term; empty when the book never uses it. O(log terms).
+    pub(crate) fn find(&self, term: &str) -> TermPostings<'a> {
+        let (mut low, mut high) = (0, self.terms.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.terms.bytes(middle).cmp(term.as_bytes()) {
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+                std::cmp::Ordering::Equal => {
+                    return TermPostings {
+                        ordinals: slice_of(self.ends, self.ordinals, middle),
+                        counts: slice_of(self.ends, self.counts, middle),
+                    };
+                }
+            }
+        }
+        TermPostings { ordinals: &[], counts: &[] }
+    }
+}
+
+impl<'a> TermPostings<'a> {
+    /// Number of chunks that hold the term.
+    pub(crate) fn len(&self) -> usize {
+        self.ordinals.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ordinals.is_empty()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, [u8; FIELDS])> + use<'a> {
+        self.ordinals.iter().copied().zip(self.counts.iter().copied())
+    }
+
+    /// Occurrences in one chunk; `None` when it does not hold the term. O(log chunks).
+    pub(crate) fn counts(&self, ordinal: u32) -> Option<[u8; FIELDS]> {
+        self.counts.get(self.ordinals.binary_search(&ordinal).ok()?).copied()
+    }
+}

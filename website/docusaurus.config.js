@@ -1,0 +1,61 @@
+// @ts-check
+// The site around the manual. The pages are in ../docs, so that a bare `docent serve docs` reads the same book;
+// the addresses below are repeated in ../docs/docent.toml for that reason and must stay equal.
+
+import {themes} from 'prism-react-renderer';
+
+/** @type {import('@docusaurus/types').Config} */
+const config = {
+  title: 'Docent manual',
+  tagline: 'Ask the book',
+  url: 'http://localhost:3000',
+  baseUrl: '/',
+  trailingSlash: false,
+
+  // A manual with a dead link does not build.
+  onBrokenLinks: 'throw',
+  onBrokenAnchors: 'throw',
+  onDuplicateRoutes: 'throw',
+  markdown: {
+    hooks: {
+      onBrokenMarkdownLinks: 'throw',
+      onBrokenMarkdownImages: 'throw',
+    },
+  },
+
+  i18n: {defaultLocale: 'en', locales: ['en']},
+
+  presets: [
+    [
+      'classic',
+      /** @type {import('@docusaurus/preset-classic').Options} */
+      ({
+        docs: {
+          path: '../docs',
+          routeBasePath: '/',
+          sidebarPath: './sidebars.js',
+        },
+        blog: false,
+        pages: false,
+        theme: {customCss: './custom.css'},
+      }),
+    ],
+  ],
+
+  themeConfig:
+    /** @type {import('@docusaurus/preset-classic').ThemeConfig} */
+    ({
+      navbar: {
+        title: 'Docent manual',
+        items: [{type: 'docSidebar', sidebarId: 'manual', position: 'left', label: 'Contents'}],
+      },
+      colorMode: {respectPrefersColorScheme: true},
+      prism: {
+        theme: themes.github,
+        darkTheme: themes.dracula,
+        additionalLanguages: ['bash', 'toml', 'json', 'nginx', 'systemd', 'docker'],
+      },
+    }),
+};
+
+export default config;
