@@ -1,0 +1,55 @@
+// Runs the real server for the tests: finds the program, starts it on a small book, stops it cleanly.
+
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { fileURLToPath } from 'node:url';
+
+const repo = (path) => fileURLToPath(new URL('../../' + path, import.meta.url));
+const built = ['release', 'debug'].map((profile) => repo(`target/${profile}/docent`)).filter(existsSync);
+
+/** The program: what DOCENT_BIN names, else the newest build, else nothing. */
+export const binary = process.env.DOCENT_BIN ?? built.sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs)[0];
+
+/** Why the tests that need the program cannot run, or false. */
+export const skip = binary ? false : 'no docent program: build it or set DOCENT_BIN';
+
+/** A free port: asked for, given back, used at once. */
+export async function freePort() {
+  const server = createServer();
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** Serves the plugin's test site as a book whose pages are at `site`; its data lies in `folder`. Resolves when ready. */
+export async function startDocent({ port, site, folder }) {
+  const child = spawn(binary, ['serve', repo('web/docusaurus/tests/site'), '--site-url', site, '--base-url', '/manual/', '--route-base-path', '/'], {
+    cwd: folder, stdio: ['ignore', 'ignore', 'pipe'],
+    env: { PATH: process.env.PATH, HOME: folder, HOST: '127.0.0.1', PORT: String(port), ALLOWED_ORIGINS: site, DOCENT_DATA_DIR: folder + '/data' },
+  });
+  let log = '';
+  child.stderr.on('data', (data) => (log += data));
+  for (;;) {
+    try {
+      if ((await fetch(`http://127.0.0.1:${port}/readyz`)).ok) break;
+    } catch {
+      // Not listening yet.
+    }
+    if (child.exitCode !== null) throw new Error('docent ended: ' + log);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  const served = await (await fetch(`http://127.0.0.1:${port}/widget.js`)).text();
+  if (served !== readFileSync(repo('crates/docent/assets/widget.js'), 'utf8')) {
+    child.kill();
+    throw new Error(`${binary} is older than crates/docent/assets: build it again`);
+  }
+  return child;
+}
+
+/** Ends the server as an operator does, and waits for it. */
+export const stopDocent = (child) => new Promise((resolve) => {
+  child.once('exit', resolve);
+  child.kill('SIGTERM');
+});

@@ -1,0 +1,30 @@
+// Pages that host the widget in the tests: a plain page with shortcuts and a strict CSP, one dressed like mdBook, one
+// with a very light brand colour in the dark.
+
+const ARTICLE = `<h1 id="title">A plain page</h1>
+<p id="first">A kill at any moment loses nothing that was already embedded. The index is written beside and renamed.</p>
+<p id="second">Short.</p><p id="long"></p>
+<button id="opener">Ask from here</button><input id="field" aria-label="Search">`;
+
+const KEYS = `window.keys=[];for(const type of ['keydown','keyup','keypress'])document.addEventListener(type,(event)=>{window.keys.push(event.key)});`;
+
+/** The strictest policy the widget must live with. */
+export const STRICT = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src *; require-trusted-types-for 'script'; trusted-types 'none'";
+
+const page = (body, { head = '', html = '' } = {}) =>
+  `<!doctype html><html lang="en" ${html}><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Host</title>${head}</head><body>${body}</body></html>`;
+
+/** Host pages for the stand-in; `widget` is the URL of the script. */
+export function hosts(widget = '/widget.js', attributes = '') {
+  const tag = `<script src="${widget}" defer ${attributes}></script>`;
+  const strict = { headers: { 'content-security-policy': STRICT } };
+  return {
+    '/plain': { body: page(`<main><article>${ARTICLE}</article></main>`, { head: `<script src="/keys.js"></script>${tag}` }), ...strict },
+    '/keys.js': { body: KEYS, type: 'text/javascript' },
+    '/host.css': { body: 'body{margin:0;background:#1b1b1d;color:#eee}:root{--ifm-color-primary:#25c2a0;--ifm-background-surface-color:#242526}html{height:100%}', type: 'text/css' },
+    '/dark': { body: page(`<main><article>${ARTICLE}</article></main>`, { html: 'data-theme="dark"', head: `<link rel="stylesheet" href="/host.css">${tag}` }), ...strict },
+    '/book.css': { body: '.navy{--bg:#161923;--fg:#bcbdd0}body{margin:0;background:var(--bg,#fff);color:var(--fg,#000)}', type: 'text/css' },
+    '/mdbook': { body: page(`<div id="content" class="content"><main>${ARTICLE}</main></div>`, { html: 'class="navy"', head: `<link rel="stylesheet" href="/book.css"><script src="/keys.js"></script>${tag}` }), ...strict },
+    '/docs/installation': { body: page(`<main><article><h1>Installation</h1><div style="height:150vh"></div><h2 id="from-source">From source</h2><p>Docent needs nothing but a Rust toolchain.</p></article></main>`, { head: tag }) },
+  };
+}

@@ -1,0 +1,60 @@
+// Builds the widget twice from one source: `define.js` (ES module, for bundlers) and `widget.js` (classic script, for
+// one script tag), copies them to the server and the plugin, and holds the sizes against their budget.
+// `node build.mjs --check` changes nothing and fails when the committed file is not what the source builds.
+
+import { build } from 'esbuild';
+import { gzipSync } from 'node:zlib';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+const asset = here('../../crates/docent/assets/widget.js');
+const languageAsset = here('../../crates/docent/assets/widget-languages.json');
+const budget = JSON.parse(readFileSync(here('budget.json'), 'utf8'));
+const check = process.argv.includes('--check');
+
+/** Drops what only the source needs in the stylesheet: line ends and spaces around punctuation. */
+const minifyStyles = {
+  name: 'styles',
+  setup(builder) {
+    builder.onLoad({ filter: /styles\.ts$/ }, ({ path }) => ({
+      loader: 'ts',
+      contents: readFileSync(path, 'utf8').replace(/(?<=css \*\/ )`([^`]*)`/, (_, css) => JSON.stringify(css.replace(/\/\*.*?\*\//g, '').replace(/\s*\n\s*/g, ''))),
+    }));
+  },
+};
+
+async function bundle(entry, format) {
+  const result = await build({
+    entryPoints: [here(`src/${entry}.ts`)], bundle: true, minify: true, format, target: 'es2022', write: false,
+    charset: 'utf8', legalComments: 'none', plugins: [minifyStyles], logLevel: 'warning',
+    banner: { js: '/* Docent widget, Apache-2.0 */' },
+  });
+  return result.outputFiles[0].contents;
+}
+
+const files = { 'widget.js': await bundle('iife', 'iife'), 'define.js': await bundle('define', 'esm'), 'element.js': await bundle('element', 'esm') };
+// Beside the widget, for readers of other languages.
+const languages = JSON.stringify(JSON.parse(readFileSync(here('languages.json'), 'utf8'))) + '\n';
+files['widget-languages.json'] = Buffer.from(languages);
+let failed = 0;
+for (const [name, bytes] of Object.entries(files)) {
+  const size = gzipSync(bytes, { level: 9 }).length;
+  const limit = budget[name];
+  console.log(`${name}: ${bytes.length} bytes, ${size} gzip (budget ${limit})`);
+  if (size > limit) failed++;
+}
+if (failed) console.error(`${failed} file(s) over the budget of budget.json`);
+// The server embeds the first two; the Docusaurus plugin carries its own copies, so that it works without a registry.
+for (const [name, path] of [['widget.js', asset], ['widget-languages.json', languageAsset], ['define.js', here('../docusaurus/widget.js')], ['widget-languages.json', here('../docusaurus/languages.json')]]) {
+  if (!check) writeFileSync(path, files[name]);
+  else if (!existsSync(path) || !readFileSync(path).equals(Buffer.from(files[name]))) {
+    console.error(`${path} is not current: run \`npm run build\` in web/`);
+    failed++;
+  }
+}
+if (!check) {
+  mkdirSync(here('dist'), { recursive: true });
+  for (const [name, bytes] of Object.entries(files)) writeFileSync(here('dist/' + name), bytes);
+}
+process.exitCode = failed ? 1 : 0;

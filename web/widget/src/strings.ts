@@ -1,0 +1,96 @@
+// Every word the widget says. English stands here; the other languages are in `languages.json`, which the server hands
+// out beside the widget, so that English readers do not carry them. A page may override single strings.
+
+/** The widget's words. `{x}` is replaced when shown. */
+export interface Strings {
+  /** Launcher and title when no book title is known. */
+  ask: string;
+  /** Title with the book's name. */
+  askBook: string;
+  close: string;
+  fresh: string;
+  send: string;
+  stop: string;
+  retry: string;
+  copy: string;
+  copied: string;
+  placeholder: string;
+  welcome: string;
+  caution: string;
+  you: string;
+  answer: string;
+  thinking: string;
+  sources: string;
+  followUps: string;
+  starting: string;
+  busy: string;
+  offline: string;
+  unreachable: string;
+  resuming: string;
+  failed: string;
+  cut: string;
+  stopped: string;
+  good: string;
+  bad: string;
+  why: string;
+  reasons: string;
+  note: string;
+  thanks: string;
+  askSelection: string;
+  selected: string;
+  leave: string;
+  shortened: string;
+  resume: string;
+  starters: string;
+}
+
+export const en: Strings = {
+  ask: 'Ask the book',
+  askBook: 'Ask {book}',
+  close: 'Close',
+  fresh: 'New conversation',
+  send: 'Send',
+  stop: 'Stop',
+  retry: 'Try again',
+  copy: 'Copy',
+  copied: 'Copied',
+  placeholder: 'Ask a question…',
+  welcome: 'What would you like to know?',
+  caution: 'Answers come from the book and can be wrong. Check the sources.',
+  you: 'You asked',
+  answer: 'Answer',
+  thinking: 'Reading the book…',
+  sources: 'Sources',
+  followUps: 'Ask next',
+  starting: 'The assistant is waking up. This can take a minute; your question will be sent.',
+  busy: 'Many readers are asking right now. Trying again in {seconds} s.',
+  offline: 'You are offline. Your question will be sent when you are back.',
+  unreachable: 'The assistant cannot be reached. Trying again in {seconds} s.',
+  resuming: 'The connection broke. Going on…',
+  failed: 'Something went wrong. Your question is not lost.',
+  cut: 'The answer was cut off.',
+  stopped: 'Stopped.',
+  good: 'Good answer',
+  bad: 'Bad answer',
+  why: 'What was wrong?',
+  reasons: 'Wrong|Incomplete|Not what I asked|Bad source',
+  note: 'Anything to add? (optional)',
+  thanks: 'Thank you.',
+  askSelection: 'Ask about this',
+  selected: 'Only about the selected text',
+  leave: 'Leave the selection',
+  shortened: 'The selection is long; only the first {count} characters are used.',
+  resume: 'Continue the last conversation',
+  starters: 'What is this book about?|Where should I start?|Which topics are covered?',
+};
+
+/** The languages of `languages.json`. */
+export const TRANSLATED = /^(ar|de|es|fr|ja|ur|zh)\b/i;
+
+/** Whether a language is written from right to left. */
+export const isRightToLeft = (language: string): boolean => /^(ar|fa|he|ps|sd|ug|ur|yi)\b/i.test(language);
+
+/** Puts values into a string's `{names}`. */
+export function fill(template: string, values: Record<string, string | number>): string {
+  return template.replace(/\{(\w+)\}/g, (whole, key: string) => String(values[key] ?? whole));
+}

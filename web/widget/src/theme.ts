@@ -1,0 +1,35 @@
+// Says whether the page around the widget is dark, by the colour it really shows, and tells when that changes: a site's
+// own switch and the reader's system setting both end in a background colour.
+
+/** Whether a computed CSS colour is dark; null when it is (nearly) transparent or unreadable. */
+export function isDark(color: string): boolean | null {
+  const [red = 0, green = 0, blue = 0, alpha = 1] = (color.match(/[\d.]+/g) ?? []).map(Number);
+  if (!/^rgba?\(/.test(color) || alpha < 0.5) return null;
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue < 110;
+}
+
+/** The page's theme now. */
+export function pageIsDark(): boolean {
+  const { body, documentElement } = document;
+  const declared = documentElement.dataset.theme ?? body?.dataset.mdColorScheme;
+  if (declared === 'dark' || declared === 'slate') return true;
+  if (declared === 'light' || declared === 'default') return false;
+  for (const element of [body, documentElement]) {
+    const dark = element && isDark(getComputedStyle(element).backgroundColor);
+    if (dark !== null && dark !== undefined) return dark;
+  }
+  // No background at all: the canvas, which is dark only if the page says that it supports it.
+  return getComputedStyle(documentElement).colorScheme.includes('dark') && matchMedia('(prefers-color-scheme: dark)').matches;
+}
+
+/** Calls `changed` when the theme may have changed, until the signal aborts. */
+export function watchTheme(changed: () => void, signal: AbortSignal): void {
+  const observer = new MutationObserver(changed);
+  const attributes = { attributes: true, attributeFilter: ['class', 'style', 'data-theme', 'data-md-color-scheme'] };
+  observer.observe(document.documentElement, attributes);
+  if (document.body) observer.observe(document.body, attributes);
+  signal.addEventListener('abort', () => observer.disconnect());
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', changed, { signal });
+  // A stylesheet that comes late changes the background without any attribute.
+  addEventListener('load', changed, { signal });
+}

@@ -1,0 +1,28 @@
+// Every language has every word, with the same holes to fill and the same number of choices.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { load } from './modules.mjs';
+
+const { en, fill, isRightToLeft, TRANSLATED } = await load('strings');
+const languages = JSON.parse(readFileSync(new URL('../languages.json', import.meta.url), 'utf8'));
+
+test('the languages are those of the design', () => {
+  assert.deepEqual(Object.keys(languages).sort(), ['ar', 'de', 'es', 'fr', 'ja', 'ur', 'zh']);
+  for (const language of Object.keys(languages)) assert.match(language + '-XX', TRANSLATED);
+  assert.doesNotMatch('en-GB', TRANSLATED);
+});
+
+for (const [language, words] of Object.entries(languages)) {
+  test(`${language} says everything`, () => {
+    assert.deepEqual(Object.keys(words).sort(), Object.keys(en).sort());
+    for (const [key, value] of Object.entries(words)) {
+      const holes = (text) => [...text.matchAll(/\{\w+\}/g)].map(String).sort();
+      assert.deepEqual(holes(value), holes(en[key]), key);
+      assert.equal(value.split('|').length, en[key].split('|').length, key);
+    }
+  });
+}
+
+test('right to left by language', () => assert.deepEqual(['ar', 'ur-PK', 'en', 'es', 'arn'].map(isRightToLeft), [true, true, false, false, false]));
+test('unknown holes stay', () => assert.equal(fill('{a} {b}', { a: 1 }), '1 {b}'));
