@@ -15,4 +15,5 @@ pub mod parts;
 pub mod providers;
 pub mod retrieve;
 pub mod secret;
+pub mod status;
 pub mod turn;

@@ -1,14 +1,22 @@
 //! Which part does what: a provider when it is configured, an embedded part otherwise, and why.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use encoder::Encoder;
+use serde_json::json;
 
 use crate::answer::{Answerer, Generator};
 use crate::config::{Config, EmbedderChoice, GeneratorChoice, redact_url};
 use crate::conversations::{Conversations, StoreError};
-use crate::providers::{Gemini, GeminiOptions, ModelUse, OpenAi, OpenAiOptions, ThinkingLevel, http_client};
+use crate::providers::{
+    Gemini, GeminiOptions, ModelCheck, ModelUse, OpenAi, OpenAiOptions, ThinkingLevel, http_client,
+};
 use crate::retrieve::{Embedder, PassageLimits, Retriever, SharedIndex};
+use crate::status::{CHECK, Service, Services};
+
+/// A probe that takes longer says enough.
+pub const PROBE_LIMIT: Duration = Duration::from_secs(15);
 
 /// The opened parts of a running service.
 #[derive(Debug, Clone)]
@@ -17,6 +25,10 @@ pub struct Parts {
     pub answerer: Answerer,
     /// Keeps them.
     pub conversations: Conversations,
+    /// How the outside services were when they were last used.
+    pub services: Services,
+    /// The model providers, for a probe.
+    pub providers: Arc<Providers>,
 }
 
 /// One row of the start-up table.
@@ -42,20 +54,23 @@ pub enum PartError {
 }
 
 /// The providers of a configuration, over one HTTP client.
+#[derive(Debug)]
 pub struct Providers {
     gemini: Option<Arc<Gemini>>,
     openai: Option<Arc<OpenAi>>,
+    services: Services,
 }
 
 impl Providers {
-    /// Makes the clients; nothing is sent yet.
-    pub fn new(config: &Config) -> Self {
+    /// Makes the clients, which tell `services` how their calls go; nothing is sent yet.
+    pub fn new(config: &Config, services: &Services) -> Self {
+        let services = services.clone();
         if config.gemini.is_none() && config.openai.is_none() {
-            return Self { gemini: None, openai: None };
+            return Self { gemini: None, openai: None, services };
         }
         let client = http_client();
         let gemini = config.gemini.as_ref().map(|settings| {
-            Arc::new(Gemini::new(
+            let gemini = Gemini::new(
                 client.clone(),
                 GeminiOptions {
                     base_url: settings.base_url.clone(),
@@ -69,10 +84,11 @@ impl Providers {
                     first_byte_timeout: config.answer_timeout / 2,
                     ..GeminiOptions::default()
                 },
-            ))
+            );
+            Arc::new(gemini.telling(&services))
         });
         let openai = config.openai.as_ref().map(|settings| {
-            Arc::new(OpenAi::new(
+            let openai = OpenAi::new(
                 client,
                 OpenAiOptions {
                     base_url: settings.base_url.clone(),
@@ -83,9 +99,10 @@ impl Providers {
                     first_byte_timeout: config.answer_timeout / 2,
                     ..OpenAiOptions::default()
                 },
-            ))
+            );
+            Arc::new(openai.telling(&services))
         });
-        Self { gemini, openai }
+        Self { gemini, openai, services }
     }
 
     /// The embedder that the configuration wants.
@@ -163,33 +180,60 @@ impl Providers {
         }
     }
 
-    /// Asks the providers whether the models that are in use exist, without cost, and logs what is wrong.
+    /// Says which providers are in use, for the health report.
+    pub fn announce(&self, config: &Config, embedder: &Embedder, generator: &Generator) {
+        let used = |name: &str| generator.name() == name || embedder.name() == name;
+        if let Some(settings) = config.gemini.as_ref().filter(|_| used("gemini")) {
+            let model = (generator.name() == "gemini").then(|| settings.models.first()).flatten();
+            let embedding = (embedder.name() == "gemini").then_some(&settings.embedding_model);
+            self.services.in_use(Service::Gemini, json!({"model": model, "embedding_model": embedding}));
+        }
+        if let Some(settings) = config.openai.as_ref().filter(|_| used("openai")) {
+            let model = (generator.name() == "openai").then_some(&settings.model);
+            let embedding = (embedder.name() == "openai").then_some(&settings.embedding_model);
+            let facts =
+                json!({"model": model, "embedding_model": embedding, "url": redact_url(&settings.base_url)});
+            self.services.in_use(Service::OpenAi, facts);
+        }
+    }
+
+    /// Asks the providers whether the models that are in use exist, without cost; logs what is wrong and tells health.
     pub async fn check(&self, embedder: &Embedder, generator: &Generator) {
         let used = |provider: &str, used_for: ModelUse| match used_for {
             ModelUse::Chat => generator.name() == provider,
             ModelUse::Embedding => embedder.name() == provider,
         };
-        let mut checks = Vec::new();
-        if let Some(gemini) = self
-            .gemini
-            .as_ref()
-            .filter(|_| used("gemini", ModelUse::Chat) || used("gemini", ModelUse::Embedding))
-        {
-            checks.extend(gemini.check().await.into_iter().filter(|check| used("gemini", check.used_for)));
+        let uses = |provider| used(provider, ModelUse::Chat) || used(provider, ModelUse::Embedding);
+        if let Some(gemini) = self.gemini.as_ref().filter(|_| uses("gemini")) {
+            let checks = gemini.check().await.into_iter().filter(|check| used("gemini", check.used_for));
+            self.tell(Service::Gemini, &checks.collect::<Vec<_>>());
         }
-        if let Some(openai) = self
-            .openai
-            .as_ref()
-            .filter(|_| used("openai", ModelUse::Chat) || used("openai", ModelUse::Embedding))
-        {
-            checks.extend(openai.check().await.into_iter().filter(|check| used("openai", check.used_for)));
+        if let Some(openai) = self.openai.as_ref().filter(|_| uses("openai")) {
+            let checks = openai.check().await.into_iter().filter(|check| used("openai", check.used_for));
+            self.tell(Service::OpenAi, &checks.collect::<Vec<_>>());
         }
+    }
+
+    /// One model that is there is enough to be reached; that others are missing is a warning.
+    fn tell(&self, service: Service, checks: &[ModelCheck]) {
         for check in checks {
             if let Some(error) = &check.problem {
                 tracing::warn!(model = check.model, "the model check failed: {error}");
             }
             if let Some(warning) = &check.warning {
                 tracing::warn!(model = check.model, "{warning}");
+            }
+        }
+        let took = checks.iter().map(|check| check.took).max().unwrap_or_default();
+        let gauge = self.services.gauge(service, CHECK);
+        let trouble = checks.iter().find_map(|check| check.problem.as_ref()?.trouble());
+        match trouble {
+            Some(trouble) if checks.iter().all(|check| check.problem.is_some()) => {
+                gauge.failed(took, trouble);
+            }
+            _ => {
+                gauge.worked(took);
+                self.services.reached(service);
             }
         }
     }
@@ -205,6 +249,17 @@ fn openai_embedder(openai: &Arc<OpenAi>, why: &str) -> (Embedder, PartChoice) {
     let fingerprint = openai.embedding_fingerprint();
     let row = PartChoice { part: "embedder", using: fingerprint.clone(), why: why.to_owned() };
     (Embedder::OpenAi(openai.clone(), fingerprint), row)
+}
+
+impl Parts {
+    /// Looks at every outside service that is in use, once, without cost, and tells [`Parts::services`]. At most
+    /// `limit`; whatever has not answered by then keeps its state.
+    pub async fn probe(&self, limit: Duration) {
+        let looks = self.providers.check(&self.answerer.embedder, &self.answerer.generator);
+        if tokio::time::timeout(limit, looks).await.is_err() {
+            tracing::warn!("a probe of the services was not over within {limit:?}");
+        }
+    }
 }
 
 /// Puts an answerer together.

@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::ingest::{self, Progress, title_of};
 use crate::parts::{Providers, answerer};
 use crate::retrieve::SharedIndex;
+use crate::status::Services;
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -101,7 +102,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
 
 /// Opens everything that answering needs: the index of a book, brought up to date, or that of the last ingest.
 pub(super) async fn open(config: &Config, arguments: &IndexArguments) -> anyhow::Result<Answerer> {
-    let providers = Providers::new(config);
+    let providers = Providers::new(config, &Services::default());
     let (embedder, _) = providers.embedder(config)?;
     let (generator, _) = providers.generator(config);
     let path = config.index_file();

@@ -9,6 +9,7 @@ use super::{BookArguments, load_config, log};
 use crate::config::EmbedderChoice;
 use crate::eval::{Level, Scores, evaluate, shortfalls};
 use crate::parts::Providers;
+use crate::status::Services;
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -62,7 +63,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     if config.embedder == EmbedderChoice::OpenAi && config.openai.is_none() {
         anyhow::bail!("--embedder openai needs OPENAI_BASE_URL and OPENAI_EMBEDDING_MODEL");
     }
-    let (embedder, _) = Providers::new(&config).embedder(&config)?;
+    let (embedder, _) = Providers::new(&config, &Services::default()).embedder(&config)?;
     let options = arguments.how.options();
     let book = arguments.book.as_deref().map(|book| (book, &options));
     let vectors = config.data_dir.join("eval.vectors");

@@ -8,6 +8,7 @@ use clap::Args;
 use super::{BookArguments, load_config, log};
 use crate::ingest::{Progress, Report, plan};
 use crate::parts::Providers;
+use crate::status::Services;
 
 /// Warnings printed for people; the rest is counted.
 const SHOWN_WARNINGS: usize = 20;
@@ -29,7 +30,7 @@ pub(super) struct Arguments {
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let config = load_config(Some(&arguments.book))?;
     log::start(&config);
-    let (embedder, _) = Providers::new(&config).embedder(&config)?;
+    let (embedder, _) = Providers::new(&config, &Services::default()).embedder(&config)?;
     let index_file = config.index_file();
     let plan = plan(&arguments.book, &arguments.how.options(), &embedder, &index_file)
         .await

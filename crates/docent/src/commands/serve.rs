@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -17,8 +18,9 @@ use crate::config::Config;
 use crate::conversations::{Conversations, StoreError};
 use crate::http::{App, Patience, router, serve_connections};
 use crate::ingest::{IngestError, Progress, plan, title_of};
-use crate::parts::{PartChoice, Parts, Providers, answerer};
+use crate::parts::{PROBE_LIMIT, PartChoice, Parts, Providers, answerer};
 use crate::retrieve::{Embedder, SharedIndex};
+use crate::status::Services;
 
 /// Connections that may wait to be accepted; a class that opens the page at once must not be turned away.
 const BACKLOG: u32 = 1024;
@@ -97,7 +99,8 @@ fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 async fn open(config: &Config, arguments: &Arguments) -> anyhow::Result<Parts> {
-    let providers = Providers::new(config);
+    let services = Services::default();
+    let providers = Arc::new(Providers::new(config, &services));
     let (embedder, embedder_row) = providers.embedder(config)?;
     let (generator, generator_row) = providers.generator(config);
     let path = config.index_file();
@@ -135,10 +138,12 @@ async fn open(config: &Config, arguments: &Arguments) -> anyhow::Result<Parts> {
         PartChoice { part: "index", using: format!("{} ({} chunks)", path.display(), index.len()), why };
     let (conversations, conversations_row) = open_conversations(config).await?;
     print_parts(&[index_row, embedder_row, generator_row, conversations_row]);
-    let (used_embedder, used_generator) = (embedder.clone(), generator.clone());
-    tokio::spawn(async move { providers.check(&used_embedder, &used_generator).await });
+    providers.announce(config, &embedder, &generator);
     let answerer = answerer(config, title, SharedIndex::new(index), embedder, generator);
-    Ok(Parts { answerer, conversations })
+    let parts = Parts { answerer, conversations, services, providers };
+    let looked_at = parts.clone();
+    tokio::spawn(async move { looked_at.probe(PROBE_LIMIT).await });
+    Ok(parts)
 }
 
 /// The store, or a stand-in when it cannot be opened: a full disk must not keep readers from their answers.

@@ -17,6 +17,9 @@ pub use variables::{VARIABLES, Variable};
 use crate::http::origins::AllowedOrigins;
 use crate::secret::Secret;
 
+/// Shortest admin token: a shorter one could be guessed.
+const ADMIN_TOKEN_BYTES: usize = 16;
+
 /// Everything that can be configured, checked.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -54,6 +57,8 @@ pub struct Config {
     pub max_streams: usize,
     /// How long a finished stream can be resumed.
     pub resume_window: Duration,
+    /// Opens the owner's routes; `None` closes them.
+    pub admin_token: Option<Secret>,
 }
 
 /// Which embedder is wanted.
@@ -222,6 +227,7 @@ impl Reader<'_> {
             answer_timeout: Duration::from_secs(self.between("DOCENT_ANSWER_TIMEOUT", 1, 600)),
             max_streams: self.between("DOCENT_MAX_STREAMS", 1, 100_000) as usize,
             resume_window: Duration::from_secs(self.between("DOCENT_RESUME_SECONDS", 0, 3600)),
+            admin_token: self.admin_token(),
         }
     }
 
@@ -306,6 +312,17 @@ impl Reader<'_> {
                 "is not set but DOCENT_GENERATOR is openai; set it and OPENAI_BASE_URL".into(),
             );
         }
+    }
+
+    fn admin_token(&mut self) -> Option<Secret> {
+        let token = self.optional("DOCENT_ADMIN_TOKEN")?;
+        if token.len() < ADMIN_TOKEN_BYTES {
+            let message = format!(
+                "is shorter than {ADMIN_TOKEN_BYTES} characters; make one with `openssl rand -hex 24`"
+            );
+            self.problem("DOCENT_ADMIN_TOKEN", message);
+        }
+        Some(Secret::new(token))
     }
 
     fn origins(&mut self) -> AllowedOrigins {

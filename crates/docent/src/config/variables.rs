@@ -67,5 +67,6 @@ pub const VARIABLES: &[Variable] = &[
     variable("DOCENT_ANSWER_TIMEOUT", "60", "seconds that one answer may take in all"),
     variable("DOCENT_MAX_STREAMS", "1024", "answers at the same time; more get 429 at once"),
     variable("DOCENT_RESUME_SECONDS", "300", "how long a finished stream can be resumed"),
+    secret("DOCENT_ADMIN_TOKEN", "opens the owner's routes (probes, metrics); without it they are closed"),
     variable("DOCENT_LOG_CONTENT", "false", "write questions and answers to the log"),
 ];

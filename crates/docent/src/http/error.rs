@@ -19,6 +19,10 @@ pub enum ApiError {
     BodyTooSlow,
     /// One or more fields are wrong.
     InvalidFields(Vec<FieldError>),
+    /// An owner's route, and the token is missing or wrong.
+    TokenNeeded,
+    /// An owner's route, and there is no token.
+    OwnerRoutesOff,
     /// The site that asks is not listed.
     OriginNotAllowed(String),
     /// There is no such conversation.
@@ -110,6 +114,18 @@ impl ApiError {
                     fields.iter().map(|error| format!("{}: {}", error.field, error.message)).collect();
                 (S::UNPROCESSABLE_ENTITY, "invalid_fields", words.join("; "), None)
             }
+            Self::TokenNeeded => (
+                S::UNAUTHORIZED,
+                "token_needed",
+                "send the admin token: `Authorization: Bearer` and the value of DOCENT_ADMIN_TOKEN".into(),
+                None,
+            ),
+            Self::OwnerRoutesOff => (
+                S::FORBIDDEN,
+                "owner_routes_off",
+                "owner's routes are closed; set DOCENT_ADMIN_TOKEN to open them".into(),
+                None,
+            ),
             Self::OriginNotAllowed(origin) => (
                 S::FORBIDDEN,
                 "origin_not_allowed",
@@ -183,6 +199,9 @@ impl IntoResponse for ApiError {
         let mut response = (status, Json(problem)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         if let Some(seconds) = retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

@@ -1,18 +1,18 @@
 //! Is the process alive, can it answer, how are its parts.
 
 use axum::Json;
-use axum::extract::State;
-use axum::http::StatusCode;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
-use super::{App, Phase};
-use crate::answer::Generator;
-use crate::config::Config;
+use super::error::{ApiError, Problem};
+use super::{App, Phase, owner};
 use crate::parts::Parts;
+use crate::status::{Service, ServiceReport};
 
 /// How the service and its parts are.
 #[derive(Debug, Serialize, ToSchema)]
@@ -35,55 +35,113 @@ pub(super) struct Health {
     version: &'static str,
 }
 
-/// How the service and its parts are. 200 only when healthy.
+#[derive(Debug, Default, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "describes the query for the OpenAPI document")]
+struct HealthQuery {
+    /// `1` looks at every outside service first, at most every ten seconds; wants the admin token.
+    #[param(required = false, nullable = false)]
+    probe: Option<String>,
+}
+
+/// How the service and its parts are. 200 only when healthy. Tells how outside services were when they were last used,
+/// and calls none of them.
 #[utoipa::path(
     get,
     path = "/api/health",
     tag = "health",
+    params(HealthQuery),
     responses(
         (status = 200, description = "Everything that is configured works", body = Health),
+        (status = 401, description = "A probe wants the admin token", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "There is no admin token, so nobody may probe", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Starting, degraded or unhealthy; the body says which", body = Health),
     )
 )]
-pub(super) async fn health(State(app): State<App>) -> Response {
-    let (status, services, message) = match (app.phase(), app.parts()) {
-        (Phase::Stopping, _) => ("unhealthy", json!({"api": "stopping"}), Some("the service is stopping")),
-        (_, None) => ("starting", json!({"api": "starting"}), Some("the service is starting")),
-        (_, Some(parts)) => ("healthy", services(app.config(), parts), None),
+pub(super) async fn health(
+    State(app): State<App>,
+    Query(query): Query<Vec<(String, String)>>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let probe = query.iter().any(|(name, value)| name == "probe" && matches!(value.as_str(), "1" | "true"));
+    if probe {
+        owner::check(&app, &headers)?;
+        if let Some(parts) = app.parts() {
+            app.probe(parts).await;
+        }
+    }
+    let (status, services, failed_services, message) = match (app.phase(), app.parts()) {
+        (Phase::Stopping, _) => {
+            ("unhealthy", json!({"api": "stopping"}), Vec::new(), Some("the service is stopping"))
+        }
+        (_, None) => ("starting", json!({"api": "starting"}), Vec::new(), Some("the service is starting")),
+        (_, Some(parts)) => {
+            let reports = parts.services.reports();
+            let failed: Vec<&'static str> = reports
+                .iter()
+                .filter(|report| report.trouble.is_some())
+                .map(|report| report.service.name())
+                .collect();
+            // The earlier service's rule: one that is away degrades, more are unhealthy.
+            let status = ["healthy", "degraded", "unhealthy"][failed.len().min(2)];
+            (status, services(parts, reports), failed, None)
+        }
     };
     let health = Health {
         status,
         services,
-        failed_services: Vec::new(),
+        failed_services,
         message,
         timestamp: Timestamp::now().to_string(),
         version: env!("CARGO_PKG_VERSION"),
     };
     let code = if status == "healthy" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (code, [("cache-control", "no-store")], Json(health)).into_response()
+    Ok((code, [("cache-control", "no-store")], Json(health)).into_response())
 }
 
-fn services(config: &Config, parts: &Parts) -> Value {
-    let index = parts.answerer.retriever.index();
-    let gemini = match &parts.answerer.generator {
-        Generator::Gemini(_) => {
-            let models =
-                config.gemini.as_ref().map(|settings| settings.models.as_slice()).unwrap_or_default();
-            json!({"status": "configured", "model": models.first()})
-        }
-        other => json!({"status": "not_configured", "instead": other.name()}),
+fn services(parts: &Parts, reports: Vec<ServiceReport>) -> Value {
+    let answerer = &parts.answerer;
+    let index = answerer.retriever.index();
+    let instead = |service: Service| match service {
+        Service::Qdrant => "index file",
+        Service::Postgres => "sqlite",
+        Service::Gemini | Service::OpenAi => answerer.generator.name(),
     };
-    json!({
+    let mut services = json!({
         "api": "ok",
-        "index": {
-            "status": "ok",
-            "chunks": index.len(),
-            "embedder": parts.answerer.embedder.name(),
-        },
-        "qdrant": {"status": "not_configured", "instead": "index file"},
-        "postgres": {"status": "not_configured", "instead": "sqlite"},
-        "gemini": gemini,
-    })
+        "index": {"status": "ok", "chunks": index.len(), "embedder": answerer.embedder.name()},
+    });
+    // The earlier service named these three always.
+    for service in [Service::Qdrant, Service::Postgres, Service::Gemini] {
+        services[service.name()] = json!({"status": "not_configured", "instead": instead(service)});
+    }
+    for report in reports {
+        let name = report.service.name();
+        services[name] = row(report);
+    }
+    services
+}
+
+/// One outside service: facts, how its last use went, and what to do when it went wrong.
+fn row(report: ServiceReport) -> Value {
+    let mut row = report.facts;
+    row.retain(|_, fact| !fact.is_null());
+    let status = match (&report.trouble, report.last_use) {
+        (Some(_), _) => "disconnected",
+        (None, Some(_)) => "connected",
+        // Nobody has needed it yet; looking would wake a sleeping service.
+        (None, None) => "configured",
+    };
+    row.insert("status".into(), status.into());
+    if let Some(last_use) = report.last_use {
+        row.insert("last_use".into(), last_use.to_string().into());
+    }
+    if let Some(trouble) = report.trouble {
+        row.insert("kind".into(), trouble.kind.into());
+        row.insert("error".into(), trouble.error.into());
+        row.insert("recommended_action".into(), trouble.recommended_action.into());
+    }
+    row.into()
 }
 
 /// The process is alive.

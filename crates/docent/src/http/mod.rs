@@ -10,22 +10,28 @@ mod guard;
 mod health;
 mod openapi;
 pub mod origins;
+mod owner;
 mod pages;
 mod router;
 mod search;
 mod wire;
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
 
 use crate::config::Config;
-use crate::parts::Parts;
+use crate::parts::{PROBE_LIMIT, Parts};
 use crate::turn::Turns;
 
 pub use connections::{Patience, serve_connections};
 pub use openapi::document as openapi_document;
 pub use router::router;
+
+/// Probes on demand come at most this often; one that comes sooner gets what the last one found.
+const PROBE_EVERY: Duration = Duration::from_secs(10);
 
 /// What the program is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +54,7 @@ struct Inner {
     parts: OnceLock<Parts>,
     turns: Turns,
     permits: Arc<Semaphore>,
+    probed: tokio::sync::Mutex<Option<Instant>>,
 }
 
 impl App {
@@ -56,7 +63,8 @@ impl App {
         let turns = Turns::new(config.resume_window);
         let permits = Arc::new(Semaphore::new(config.max_streams));
         let (phase, _) = watch::channel(Phase::Starting);
-        Self(Arc::new(Inner { config, phase, parts: OnceLock::new(), turns, permits }))
+        let probed = tokio::sync::Mutex::default();
+        Self(Arc::new(Inner { config, phase, parts: OnceLock::new(), turns, permits, probed }))
     }
 
     /// Puts the opened parts in place; from here on questions are answered.
@@ -90,6 +98,15 @@ impl App {
     /// The opened parts; `None` while starting.
     pub fn parts(&self) -> Option<&Parts> {
         self.0.parts.get()
+    }
+
+    /// Looks at the outside services, unless somebody has just looked: a dashboard must not become a load.
+    async fn probe(&self, parts: &Parts) {
+        let mut probed = self.0.probed.lock().await;
+        if probed.is_none_or(|last| last.elapsed() >= PROBE_EVERY) {
+            parts.probe(PROBE_LIMIT).await;
+            *probed = Some(Instant::now());
+        }
     }
 
     fn config(&self) -> &Config {

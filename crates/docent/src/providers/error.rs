@@ -4,6 +4,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::status::Trouble;
+
 /// Longest provider message kept in an error; the rest says nothing more and fills the log.
 const DETAIL_CHARS: usize = 300;
 
@@ -157,6 +159,29 @@ impl ProviderError {
             Self::RateLimited { retry_after, .. } => *retry_after,
             _ => None,
         }
+    }
+
+    /// The error as health tells it; `None` when it says nothing about the provider: it answered, and withheld.
+    pub fn trouble(&self) -> Option<Trouble> {
+        let recommended_action = match self {
+            Self::Unauthorized { variable, .. } => format!("check {variable}; make a new key if it was blocked"),
+            Self::RateLimited { daily: false, .. } => {
+                "wait a minute; name more models or raise the quota if it happens often".to_owned()
+            }
+            Self::RateLimited { daily: true, .. } => {
+                "wait until the quota is reset (midnight Pacific for Gemini), name more models, or turn billing on"
+                    .to_owned()
+            }
+            Self::Unavailable { .. } | Self::Timeout { .. } | Self::Interrupted { .. } => {
+                "wait; if it lasts, check the network and the provider's status page".to_owned()
+            }
+            Self::NotFound { variable, .. } => format!("name a model that exists in {variable}"),
+            Self::BadRequest { .. } | Self::BadResponse { .. } => {
+                "check the model's name and the provider's address; see the log".to_owned()
+            }
+            Self::Blocked { .. } => return None,
+        };
+        Some(Trouble { kind: self.kind(), error: self.to_string(), recommended_action })
     }
 
     /// Who it was.

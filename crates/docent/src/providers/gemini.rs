@@ -21,12 +21,13 @@ pub use self::request::ThinkingLevel;
 use super::delta_reader::DeltaReader;
 use super::http::{key_header, path_piece, read_body, read_error_body, send, trim_base};
 use super::rest::Rests;
-use super::retry::{Attempts, Budget};
+use super::retry::{Attempts, Budget, told};
 use super::vectors::{REPLY_BYTES, read_vector, refuse_empty};
 use super::{
     Delta, DeltaStream, EmbedRole, FinishReason, ModelCheck, ModelUse, Prompt, Provider, ProviderError,
 };
 use crate::secret::Secret;
+use crate::status::{Gauge, Service, Services};
 
 const PROVIDER: Provider = Provider::Gemini;
 
@@ -96,6 +97,8 @@ pub struct Gemini {
     models_url: String,
     key: Option<HeaderValue>,
     rests: Arc<Rests>,
+    generating: Gauge,
+    embedding: Gauge,
 }
 
 impl Gemini {
@@ -112,7 +115,24 @@ impl Gemini {
             base.strip_suffix(&options.api_version).and_then(|base| base.strip_suffix('/')).unwrap_or(base);
         let models_url = format!("{base}/{}/models", options.api_version);
         let key = key_header("", &options.key).filter(|_| !options.key.is_empty());
-        Self { client, options, models_url, key, rests: Arc::default() }
+        let nobody = Services::default();
+        Self {
+            client,
+            options,
+            models_url,
+            key,
+            rests: Arc::default(),
+            generating: nobody.gauge(Service::Gemini, "generate"),
+            embedding: nobody.gauge(Service::Gemini, "embed"),
+        }
+    }
+
+    /// Tells `services` how every call went.
+    #[must_use]
+    pub fn telling(mut self, services: &Services) -> Self {
+        self.generating = services.gauge(Service::Gemini, "generate");
+        self.embedding = services.gauge(Service::Gemini, "embed");
+        self
     }
 
     /// Names everything that decides the vector of a text: provider, model, length, and how texts are prepared. Vectors
@@ -193,8 +213,10 @@ impl Gemini {
         others_wait: bool,
     ) -> Result<DeltaStream, ProviderError> {
         let first_byte_timeout = self.options.first_byte_timeout;
-        let attempts = Attempts { model, rests: &self.rests, budget, others_wait, first_byte_timeout };
-        attempts.run(|limit| self.attempt_any_level(model, prompt, limit)).await
+        let (rests, gauge) = (&self.rests, &self.generating);
+        let attempts = Attempts { model, rests, gauge, budget, others_wait, first_byte_timeout };
+        let stream = attempts.run(|limit| self.attempt_any_level(model, prompt, limit)).await?;
+        Ok(told(stream, gauge.clone()))
     }
 
     /// Asks with the configured thinking level, and without one when the model knows others.
@@ -259,7 +281,8 @@ impl Gemini {
         });
         let model = bare_model(&self.options.embedding_model);
         let first_byte_timeout = self.options.first_byte_timeout;
-        let attempts = Attempts { model, rests: &self.rests, budget, others_wait: false, first_byte_timeout };
+        let (rests, gauge) = (&self.rests, &self.embedding);
+        let attempts = Attempts { model, rests, gauge, budget, others_wait: false, first_byte_timeout };
         attempts.run(|limit| self.embed_once(texts, role, limit)).await
     }
 

@@ -22,12 +22,13 @@ use self::request::Dialect;
 use super::delta_reader::DeltaReader;
 use super::http::{key_header, path_piece, read_body, read_error_body, send, trim_base};
 use super::rest::Rests;
-use super::retry::{Attempts, Budget, parse_duration};
+use super::retry::{Attempts, Budget, parse_duration, told};
 use super::vectors::{REPLY_BYTES, read_vector, refuse_empty};
 use super::{
     Delta, DeltaStream, EmbedRole, FinishReason, ModelCheck, ModelUse, Prompt, Provider, ProviderError,
 };
 use crate::secret::Secret;
+use crate::status::{Gauge, Service, Services};
 
 const PROVIDER: Provider = Provider::OpenAi;
 
@@ -100,6 +101,8 @@ pub struct OpenAi {
     authorization: Option<HeaderValue>,
     learned: Arc<Learned>,
     rests: Arc<Rests>,
+    generating: Gauge,
+    embedding: Gauge,
 }
 
 /// Fields that the server refused once and that are not sent again.
@@ -137,7 +140,24 @@ impl OpenAi {
     pub fn new(client: Client, options: OpenAiOptions) -> Self {
         let authorization =
             options.key.as_ref().filter(|key| !key.is_empty()).and_then(|key| key_header("Bearer ", key));
-        Self { client, options, authorization, learned: Arc::default(), rests: Arc::default() }
+        let nobody = Services::default();
+        Self {
+            client,
+            options,
+            authorization,
+            learned: Arc::default(),
+            rests: Arc::default(),
+            generating: nobody.gauge(Service::OpenAi, "generate"),
+            embedding: nobody.gauge(Service::OpenAi, "embed"),
+        }
+    }
+
+    /// Tells `services` how every call went.
+    #[must_use]
+    pub fn telling(mut self, services: &Services) -> Self {
+        self.generating = services.gauge(Service::OpenAi, "generate");
+        self.embedding = services.gauge(Service::OpenAi, "embed");
+        self
     }
 
     /// Names everything that decides the vector of a text; vectors of different fingerprints must not be compared.
@@ -156,8 +176,10 @@ impl OpenAi {
     /// # Errors
     /// The last failure, when no answer began.
     pub async fn generate(&self, prompt: &Prompt) -> Result<DeltaStream, ProviderError> {
-        let attempts = self.attempts(&self.options.model, self.options.time_budget);
-        attempts.run(|limit| self.attempt_any_dialect(prompt, limit)).await
+        let gauge = &self.generating;
+        let attempts = self.attempts(&self.options.model, gauge, self.options.time_budget);
+        let stream = attempts.run(|limit| self.attempt_any_dialect(prompt, limit)).await?;
+        Ok(told(stream, gauge.clone()))
     }
 
     /// Unit vectors of `texts`, in their order.
@@ -187,10 +209,10 @@ impl OpenAi {
         join_all(used.map(|(model, used_for)| self.check_model(model, used_for))).await
     }
 
-    fn attempts<'a>(&'a self, model: &'a str, budget: Duration) -> Attempts<'a> {
+    fn attempts<'a>(&'a self, model: &'a str, gauge: &'a Gauge, budget: Duration) -> Attempts<'a> {
         let first_byte_timeout = self.options.first_byte_timeout;
         let budget = Budget::start(budget);
-        Attempts { model, rests: &self.rests, budget, others_wait: false, first_byte_timeout }
+        Attempts { model, rests: &self.rests, gauge, budget, others_wait: false, first_byte_timeout }
     }
 
     /// Asks as the server is known to want it, and again whenever a refusal teaches something new.
@@ -250,7 +272,7 @@ impl OpenAi {
             EmbedRole::Query => QUERY_BUDGET.min(self.options.time_budget),
             EmbedRole::Passage => self.options.time_budget,
         };
-        let attempts = self.attempts(&self.options.embedding_model, budget);
+        let attempts = self.attempts(&self.options.embedding_model, &self.embedding, budget);
         attempts.run(|limit| self.embed_once(texts, role, dimensions, limit)).await
     }
 

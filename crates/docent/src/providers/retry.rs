@@ -5,11 +5,13 @@ use std::future::Future;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use tokio::time::Instant;
 use tracing::debug;
 
-use super::ProviderError;
 use super::rest::Rests;
+use super::{DeltaStream, ProviderError};
+use crate::status::Gauge;
 
 /// First wait after a failure that named no wait; doubles with each attempt.
 const FIRST_PAUSE: Duration = Duration::from_millis(300);
@@ -86,6 +88,8 @@ pub(crate) struct Attempts<'a> {
     pub(crate) model: &'a str,
     /// Which models are resting.
     pub(crate) rests: &'a Rests,
+    /// Who is told how each attempt went.
+    pub(crate) gauge: &'a Gauge,
     /// Time for all attempts.
     pub(crate) budget: Budget,
     /// Another model can take over.
@@ -110,7 +114,12 @@ impl Attempts<'_> {
             let resting = self.rests.check(self.model);
             let known = resting.is_err();
             let outcome = match resting {
-                Ok(()) => once(self.budget.share(self.first_byte_timeout, self.others_wait)).await,
+                Ok(()) => {
+                    let began = Instant::now();
+                    let outcome = once(self.budget.share(self.first_byte_timeout, self.others_wait)).await;
+                    tell(self.gauge, began, &outcome);
+                    outcome
+                }
                 // A known wait is treated like one just heard; a failing model is not even waited for.
                 Err(limited @ ProviderError::RateLimited { .. }) => Err(limited),
                 Err(failing) => return Err(failing),
@@ -132,6 +141,24 @@ impl Attempts<'_> {
             tokio::time::sleep(pause).await;
         }
     }
+}
+
+/// Tells how one attempt went; a withheld answer is an answer.
+pub(crate) fn tell<T>(gauge: &Gauge, began: Instant, outcome: &Result<T, ProviderError>) {
+    match outcome.as_ref().err().and_then(ProviderError::trouble) {
+        None => gauge.worked(began.elapsed()),
+        Some(trouble) => gauge.failed(began.elapsed(), trouble),
+    }
+}
+
+/// The same stream; when it breaks off, that is told too.
+pub(crate) fn told(stream: DeltaStream, gauge: Gauge) -> DeltaStream {
+    let began = Instant::now();
+    Box::pin(stream.inspect(move |delta| {
+        if delta.is_err() {
+            tell(&gauge, began, delta);
+        }
+    }))
 }
 
 /// A number in 0..1 that differs between processes and calls; spreads retries, secures nothing.

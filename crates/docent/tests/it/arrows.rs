@@ -10,15 +10,20 @@ use serde_json::Value;
 /// Room of `docent/src` and the rooms that it may use. `main` and `commands` stand at the top and may use all.
 const ARROWS: &[(&str, &[&str])] = &[
     ("secret", &[]),
+    // How outside services are: whoever talks with one tells it here.
+    ("status", &[]),
     ("config", &["secret", "origins"]),
     ("origins", &[]),
-    ("providers", &["secret"]),
-    ("retrieve", &["providers"]),
+    ("providers", &["secret", "status"]),
+    ("retrieve", &["providers", "status"]),
     ("answer", &["retrieve", "providers", "conversations"]),
-    ("conversations", &["answer"]),
+    ("conversations", &["answer", "status"]),
     ("turn", &["answer", "conversations"]),
-    ("parts", &["answer", "config", "conversations", "providers", "retrieve"]),
-    ("http", &["turn", "answer", "conversations", "retrieve", "parts", "config", "origins"]),
+    ("parts", &["answer", "config", "conversations", "providers", "retrieve", "status"]),
+    (
+        "http",
+        &["turn", "answer", "conversations", "retrieve", "parts", "config", "origins", "secret", "status"],
+    ),
     ("ingest", &["retrieve"]),
     ("eval", &["answer", "ingest", "retrieve"]),
 ];

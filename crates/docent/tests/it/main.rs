@@ -10,6 +10,7 @@ mod commands;
 mod conversations;
 mod faults;
 mod goldens;
+mod health;
 mod ingest;
 mod lives;
 mod origins;

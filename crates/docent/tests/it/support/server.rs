@@ -1,5 +1,7 @@
 //! The real router on a free port, with a book written by the test and a store in memory.
 
+use std::sync::Arc;
+
 use corpus::BookOptions;
 use docent::config::{Config, Values};
 use docent::conversations::Conversations;
@@ -8,6 +10,7 @@ use docent::ingest::{Progress, plan, title_of};
 use docent::parts::{Parts, Providers, answerer};
 use docent::providers::http_client;
 use docent::retrieve::SharedIndex;
+use docent::status::Services;
 use doubles::{GeminiDouble, OpenAiDouble};
 use reqwest::{Client, RequestBuilder, Response};
 use search::Index;
@@ -88,7 +91,8 @@ impl Setup {
             None => write_book(&book, MOTORS),
         }
         let config = &server.config;
-        let providers = Providers::new(config);
+        let services = Services::default();
+        let providers = Arc::new(Providers::new(config, &services));
         let (embedder, _) = providers.embedder(config).expect("an embedder");
         let (generator, _) = providers.generator(config);
         let index_file = config.index_file();
@@ -101,9 +105,12 @@ impl Setup {
         } else {
             Conversations::in_memory().await
         };
+        providers.announce(config, &embedder, &generator);
         server.app.ready(Parts {
             answerer: answerer(config, title, SharedIndex::new(index), embedder, generator),
             conversations: conversations.expect("a store"),
+            services,
+            providers,
         });
         server
     }

@@ -1,0 +1,128 @@
+//! Health tells how outside services were when they were last used, in the shape and with the codes of the earlier
+//! service; it calls nobody by itself and shows no secret.
+
+use doubles::{Fault, GeminiDouble, Operation, Planned, Quota};
+use serde_json::{Value, json};
+
+use crate::support::{QUESTION, Setup, TestServer};
+
+const TOKEN: &str = "an-admin-token-of-a-test";
+
+async fn health(server: &TestServer) -> (u16, Value) {
+    read(server.get("/api/health")).await
+}
+
+async fn probed(server: &TestServer) -> (u16, Value) {
+    read(server.get("/api/health?probe=1").bearer_auth(TOKEN)).await
+}
+
+async fn read(request: reqwest::RequestBuilder) -> (u16, Value) {
+    let reply = request.send().await.expect("a reply");
+    (reply.status().as_u16(), reply.json().await.expect("JSON"))
+}
+
+#[tokio::test]
+async fn what_is_not_configured_says_what_stands_in() {
+    let server = TestServer::start().await;
+    let (code, body) = health(&server).await;
+    assert_eq!((code, &body["status"]), (200, &json!("healthy")));
+    assert!(body.get("failed_services").is_none() && body["services"].get("openai").is_none(), "{body}");
+    let row = |instead: &str| json!({"status": "not_configured", "instead": instead});
+    assert_eq!(body["services"]["qdrant"], row("index file"));
+    assert_eq!(body["services"]["postgres"], row("sqlite"));
+    assert_eq!(body["services"]["gemini"], row("extractive"));
+}
+
+#[tokio::test]
+async fn gemini_is_told_from_its_last_use() {
+    let gemini = GeminiDouble::start().await;
+    let server = Setup::new().gemini(&gemini).with("DOCENT_ANSWER_TIMEOUT", "2").start().await;
+    let (code, body) = health(&server).await;
+    assert_eq!((code, &body["services"]["gemini"]["status"]), (200, &json!("configured")), "{body}");
+    assert_eq!(body["services"]["gemini"]["model"], "gemini-3.5-flash-lite");
+
+    server.ask(&json!({"message": QUESTION})).await;
+    let (code, body) = health(&server).await;
+    assert_eq!((code, &body["services"]["gemini"]["status"]), (200, &json!("connected")), "{body}");
+
+    for (fault, kind, action) in [
+        (Fault::BadKey, "unauthorized", "check GEMINI_API_KEY"),
+        (Fault::RateLimited { quota: Quota::Day, retry_after_ms: 10 }, "quota_exhausted", "wait until"),
+    ] {
+        gemini.reset();
+        gemini.plan(Planned::new(fault).on(Operation::Generate).always());
+        let answer = server.ask(&json!({"message": QUESTION})).await;
+        assert_eq!(answer.notices(), ["model_resting"], "{kind}");
+        let (code, body) = health(&server).await;
+        assert_eq!((code, &body["status"]), (503, &json!("degraded")), "{body}");
+        assert_eq!(body["failed_services"], json!(["gemini"]));
+        let row = &body["services"]["gemini"];
+        assert_eq!((&row["status"], &row["kind"]), (&json!("disconnected"), &json!(kind)));
+        assert!(row["recommended_action"].as_str().is_some_and(|words| words.contains(action)), "{row}");
+        assert!(!body.to_string().contains(gemini.key()), "{body}");
+        // Ready means that questions are answered, if need be from the book.
+        assert_eq!(server.get("/readyz").send().await.expect("a reply").status(), 200);
+    }
+    let asked = gemini.requests().len();
+    for _ in 0..20 {
+        health(&server).await;
+    }
+    assert_eq!(gemini.requests().len(), asked, "health calls nobody");
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_told() {
+    let gemini = GeminiDouble::start().await;
+    let server = Setup::new().gemini(&gemini).start().await;
+    gemini.answer_next("Torque is measured in newton metres [1] and in nothing else that we know of.");
+    gemini.fault(Fault::Cut { after: 2 });
+    server.ask(&json!({"message": QUESTION})).await;
+    let (code, body) = health(&server).await;
+    assert_eq!((code, &body["services"]["gemini"]["kind"]), (503, &json!("interrupted")), "{body}");
+    server.ask(&json!({"message": QUESTION})).await;
+    assert_eq!(health(&server).await.0, 200, "the next use went well");
+}
+
+#[tokio::test]
+async fn a_probe_wants_the_token_and_looks_once() {
+    let gemini = GeminiDouble::start().await;
+    let setup = Setup::new().gemini(&gemini).with("DOCENT_ADMIN_TOKEN", TOKEN);
+    let server = setup.with("DOCENT_ANSWER_TIMEOUT", "2").start().await;
+    gemini.plan(Planned::new(Fault::BadKey).on(Operation::Generate));
+    server.ask(&json!({"message": QUESTION})).await;
+    assert_eq!(health(&server).await.0, 503);
+    let reply = server.get("/api/health?probe=1").send().await.expect("a reply");
+    assert_eq!(
+        (reply.status().as_u16(), &reply.headers()["www-authenticate"]),
+        (401, &"Bearer".parse().expect("a header"))
+    );
+    let wrong = read(server.get("/api/health?probe=1").bearer_auth("an-admin-token-of-a-tesx")).await;
+    assert_eq!((wrong.0, &wrong.1["code"]), (401, &json!("token_needed")));
+
+    let before = gemini.requests().len();
+    let (code, body) = probed(&server).await;
+    assert_eq!((code, &body["services"]["gemini"]["status"]), (200, &json!("connected")), "{body}");
+    let looked = gemini.requests().len();
+    assert!(looked > before);
+    assert!(gemini.requests()[before..].iter().all(|request| request.operation == Operation::Models));
+    probed(&server).await;
+    assert_eq!(gemini.requests().len(), looked, "the second one comes too soon");
+}
+
+#[tokio::test]
+async fn without_a_token_nobody_probes() {
+    let server = TestServer::start().await;
+    let (code, body) = read(server.get("/api/health?probe=1").bearer_auth("")).await;
+    assert_eq!((code, &body["code"]), (403, &json!("owner_routes_off")));
+    assert_eq!(read(server.get("/api/health?probe=0")).await.0, 200);
+}
+
+#[tokio::test]
+async fn starting_and_stopping_are_told() {
+    let server = Setup::new().start_without_parts().await;
+    let (code, body) = health(&server).await;
+    assert_eq!((code, &body["status"]), (503, &json!("starting")));
+    assert!(body["message"].is_string() && body["timestamp"].is_string(), "{body}");
+    server.app.stop();
+    assert_eq!(health(&server).await.1["status"], "unhealthy");
+}
