@@ -19,10 +19,19 @@ const LONG_ITEM_BYTES: usize = 300;
 /// header row in each part). A section without blocks gives no chunk; its heading is in the path of the
 /// sections below it. O(n).
 pub fn chunk_page(page: &Page, options: &ChunkOptions) -> Vec<Chunk> {
-    let mut chunks: Vec<Chunk> = Vec::new();
+    chunk_sections(page, options).into_iter().flatten().collect()
+}
+
+/// The chunks of [`chunk_page`], one list for each of the page's sections, in their order; a section without
+/// blocks has an empty one. Two sections may look the same (same headings, no anchor); the lists tell them apart.
+pub fn chunk_sections(page: &Page, options: &ChunkOptions) -> Vec<Vec<Chunk>> {
+    let mut all = Vec::with_capacity(page.sections.len());
+    let mut position = 0;
     let mut seen: HashMap<(&[String], Option<&str>), u32> = HashMap::new();
     for section in &page.sections {
+        let mut chunks: Vec<Chunk> = Vec::new();
         if section.blocks.is_empty() {
+            all.push(chunks);
             continue;
         }
         // Two sections of one page may look the same; their chunks are told apart by a count.
@@ -40,7 +49,7 @@ pub fn chunk_page(page: &Page, options: &ChunkOptions) -> Vec<Chunk> {
                 anchor: section.anchor.clone(),
                 heading_path: section.heading_path.clone(),
                 section_depth: section.depth,
-                position: u32::try_from(chunks.len()).unwrap_or(u32::MAX),
+                position,
                 token_count: u32::try_from(token_count).unwrap_or(u32::MAX),
                 content,
                 sentences,
@@ -51,9 +60,11 @@ pub fn chunk_page(page: &Page, options: &ChunkOptions) -> Vec<Chunk> {
             chunk.content_hash = hash(&[&chunk.embedding_text()]);
             chunk.id = identify(&chunk, occurrence, place);
             chunks.push(chunk);
+            position += 1;
         }
+        all.push(chunks);
     }
-    chunks
+    all
 }
 
 /// The id does not hold the position on the page, so a new section above changes no other chunk's id.

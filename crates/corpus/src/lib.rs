@@ -24,7 +24,7 @@ mod warning;
 pub use book::{Book, BookError, BookKind, BookOptions, read_book};
 pub use built::read_html_page;
 pub use chunk::{Chunk, ChunkId, ChunkOptions, Sentence, SentenceKind};
-pub use cut::chunk_page;
+pub use cut::{chunk_page, chunk_sections};
 pub use docusaurus::{PagePart, page_from_parts, read_page};
 pub use page::{Block, BlockKind, Page, Section};
 pub use tokens::count_tokens;

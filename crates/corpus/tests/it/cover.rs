@@ -2,8 +2,8 @@
 //! against a plain look at the source.
 
 use corpus::{
-    Block, BlockKind, BookOptions, ChunkOptions, Page, Section, SentenceKind, chunk_page, count_tokens,
-    read_book, read_page,
+    Block, BlockKind, BookOptions, ChunkOptions, Page, Section, SentenceKind, chunk_page, chunk_sections,
+    count_tokens, read_book, read_page,
 };
 use proptest::prelude::*;
 
@@ -90,6 +90,15 @@ fn covers(lines: &[String], expected: &str) -> bool {
 
 fn dense(text: &str) -> String {
     text.chars().filter(|c| !c.is_whitespace()).collect()
+}
+
+#[test]
+fn sections_that_look_alike_keep_their_own_chunks() {
+    let page = read_page("docs/page.mdx", "qq\n# D\n# E\n# D\nthe words of the second D");
+    let chunks = chunk_sections(&page, &ChunkOptions::default());
+    let counts: Vec<usize> = chunks.iter().map(Vec::len).collect();
+    assert_eq!(counts, [1, 0, 0, 1]);
+    assert_eq!(chunks.concat(), chunk_page(&page, &ChunkOptions::default()));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
-use corpus::{Chunk, ChunkOptions, Page, Section, Warning, chunk_page, read_book};
+use corpus::{Chunk, ChunkOptions, Page, Section, Warning, chunk_sections, read_book};
 use serde::Serialize;
 
 use super::BookArguments;
@@ -45,10 +45,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut people = table(&["route", "anchor", "section", "chunks", "tokens", "warnings"]);
     let (mut sections, mut chunks, mut tokens) = (0, 0, 0);
     for page in &book.pages {
-        let cut = chunk_page(page, &ChunkOptions::default());
-        let mut rest = cut.as_slice();
-        for (place, section) in page.sections.iter().enumerate() {
-            let line = line(page, place, section, &mut rest);
+        let cut = chunk_sections(page, &ChunkOptions::default());
+        for (place, (section, own)) in page.sections.iter().zip(&cut).enumerate() {
+            let line = line(page, place, section, own);
             sections += 1;
             chunks += line.chunks;
             tokens += line.tokens;
@@ -81,18 +80,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A section's line; takes its chunks off the front of `rest`.
-fn line<'a>(page: &'a Page, place: usize, section: &'a Section, rest: &mut &[Chunk]) -> Line<'a> {
-    let own = rest
-        .iter()
-        .take_while(|chunk| {
-            chunk.anchor == section.anchor
-                && chunk.heading_path == section.heading_path
-                && chunk.section_depth == section.depth
-        })
-        .count();
-    let (chunks, others) = rest.split_at(own);
-    *rest = others;
+/// A section's line.
+fn line<'a>(page: &'a Page, place: usize, section: &'a Section, chunks: &[Chunk]) -> Line<'a> {
     let next_line = page.sections.get(place + 1).map_or(usize::MAX, |next| next.line);
     let warnings = page
         .warnings
