@@ -43,6 +43,9 @@ if wanted rust; then
   crates/doubles/contract/setup.sh
   crates/doubles/contract/llama/setup.sh
   crates/encoder/tests/reference/setup.sh
+  need openssl openssl
+  need pg_createcluster postgresql
+  need pgbouncer pgbouncer
   title "tests of the crates"
   DOCENT_TEST_ALL=1 cargo test --workspace
 fi

@@ -8,6 +8,7 @@ pub mod answer;
 pub mod commands;
 pub mod config;
 pub mod conversations;
+pub mod database;
 pub mod eval;
 pub mod http;
 pub mod ingest;

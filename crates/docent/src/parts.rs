@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::answer::{Answerer, Generator};
 use crate::config::{Config, EmbedderChoice, GeneratorChoice, redact_url};
-use crate::conversations::{Conversations, StoreError};
+use crate::conversations::{Conversations, PostgresOptions, StoreError};
 use crate::providers::{
     Gemini, GeminiOptions, ModelCheck, ModelUse, OpenAi, OpenAiOptions, ThinkingLevel, http_client,
 };
@@ -255,11 +255,29 @@ impl Parts {
     /// Looks at every outside service that is in use, once, without cost, and tells [`Parts::services`]. At most
     /// `limit`; whatever has not answered by then keeps its state.
     pub async fn probe(&self, limit: Duration) {
-        let looks = self.providers.check(&self.answerer.embedder, &self.answerer.generator);
+        let models = self.providers.check(&self.answerer.embedder, &self.answerer.generator);
+        let looks = async { tokio::join!(models, self.conversations.probe()) };
         if tokio::time::timeout(limit, looks).await.is_err() {
             tracing::warn!("a probe of the services was not over within {limit:?}");
         }
     }
+}
+
+/// Opens the Postgres store that the configuration wants, if any; the database itself is contacted in the background.
+pub fn postgres(config: &Config, services: &Services) -> Option<(Conversations, PartChoice)> {
+    let settings = config.database.as_ref()?;
+    let using = format!("postgres ({})", settings.database.shown());
+    let why = "DATABASE_URL is set; the outbox in DOCENT_DATA_DIR waits with it".to_owned();
+    let store = Conversations::postgres(PostgresOptions {
+        database: settings.database.clone(),
+        transport: settings.transport,
+        https_address: settings.https_address.clone(),
+        client: http_client(),
+        outbox: config.outbox_file(),
+        services: services.clone(),
+    });
+    services.in_use(Service::Postgres, json!({"url": settings.database.shown()}));
+    Some((store, PartChoice { part: "conversations", using, why }))
 }
 
 /// Puts an answerer together.

@@ -323,13 +323,21 @@ struct Turn {
 
 impl Turn {
     async fn run(self, asked: Asked) {
+        let asked_message = Message {
+            id: MessageId::random(),
+            role: Role::User,
+            content: asked.text.clone(),
+            sources: Vec::new(),
+            outcome: None,
+            created_at: Timestamp::now(),
+        };
+        // Begun before the turn is told of: a store with an outbox has the question from here on.
+        let saving = self.save(&asked_message);
         self.log.push(TurnEvent::Begun { conversation: self.conversation, message: self.log.message });
-        let asked_at = Timestamp::now();
         let history = self.history(&asked).await;
         // Told between the last word and the end, whenever they came up: readers rely on that order.
         let mut notices = asked.notices;
 
-        let text = asked.text.clone();
         let question = Question {
             text: asked.text,
             subject: asked.subject,
@@ -339,7 +347,6 @@ impl Turn {
         };
         let began = Timestamp::now();
         // Writers queue for the store; the first word need not wait in that queue.
-        let saving = self.save_question(text, asked_at);
         let (mut stored, (text, ending)) = tokio::join!(saving, self.follow(question, &mut notices));
         let message = Message {
             id: self.log.message,
@@ -420,24 +427,16 @@ impl Turn {
         }
     }
 
-    async fn save_question(&self, text: String, created_at: Timestamp) -> bool {
-        let message = Message {
-            id: MessageId::random(),
-            role: Role::User,
-            content: text,
-            sources: Vec::new(),
-            outcome: None,
-            created_at,
-        };
-        self.save(&message).await
-    }
-
-    async fn save(&self, message: &Message) -> bool {
-        match self.conversations.save(self.conversation, message).await {
-            Ok(()) => true,
-            Err(error) => {
-                tracing::error!(conversation.id = %self.conversation, message.id = %message.id, "{error}");
-                false
+    /// Stores a message; a store with an outbox has it there when this returns.
+    fn save<'a>(&'a self, message: &'a Message) -> impl Future<Output = bool> + Send + 'a {
+        let saving = self.conversations.save(self.conversation, message);
+        async move {
+            match saving.await {
+                Ok(()) => true,
+                Err(error) => {
+                    tracing::error!(conversation.id = %self.conversation, message.id = %message.id, "{error}");
+                    false
+                }
             }
         }
     }

@@ -12,6 +12,8 @@
 //! # }
 //! ```
 //!
+//! [`NeonDouble`] is the SQL-over-HTTPS service of a hosted Postgres; the statements run on a real one.
+//!
 //! Everything that a test can set is also reachable over HTTP for scripts: `POST /__faults`, `POST /__answers`,
 //! `POST /__pace`, `POST /__refuse`, `POST /__reset`, `GET /__requests`.
 
@@ -21,6 +23,7 @@ mod control;
 mod embedding;
 mod fault;
 mod gemini;
+mod neon;
 mod openai;
 mod server;
 
@@ -28,4 +31,5 @@ pub use control::{Control, Operation, Pace, Recorded};
 pub use embedding::embed;
 pub use fault::{Fault, Planned, Quota};
 pub use gemini::GeminiDouble;
+pub use neon::NeonDouble;
 pub use openai::OpenAiDouble;

@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::conversations::{Conversations, StoreError};
 use crate::http::{App, Patience, router, serve_connections};
 use crate::ingest::{IngestError, Progress, plan, title_of};
-use crate::parts::{PROBE_LIMIT, PartChoice, Parts, Providers, answerer};
+use crate::parts::{PROBE_LIMIT, PartChoice, Parts, Providers, answerer, postgres};
 use crate::retrieve::{Embedder, SharedIndex};
 use crate::status::Services;
 
@@ -136,7 +136,7 @@ async fn open(config: &Config, arguments: &Arguments) -> anyhow::Result<Parts> {
     let title = title_of(&index);
     let index_row =
         PartChoice { part: "index", using: format!("{} ({} chunks)", path.display(), index.len()), why };
-    let (conversations, conversations_row) = open_conversations(config).await?;
+    let (conversations, conversations_row) = open_conversations(config, &services).await?;
     print_parts(&[index_row, embedder_row, generator_row, conversations_row]);
     providers.announce(config, &embedder, &generator);
     let answerer = answerer(config, title, SharedIndex::new(index), embedder, generator);
@@ -147,7 +147,13 @@ async fn open(config: &Config, arguments: &Arguments) -> anyhow::Result<Parts> {
 }
 
 /// The store, or a stand-in when it cannot be opened: a full disk must not keep readers from their answers.
-async fn open_conversations(config: &Config) -> Result<(Conversations, PartChoice), StoreError> {
+async fn open_conversations(
+    config: &Config,
+    services: &Services,
+) -> Result<(Conversations, PartChoice), StoreError> {
+    if let Some(store) = postgres(config, services) {
+        return Ok(store);
+    }
     let row = |using: String, why: &str| PartChoice { part: "conversations", using, why: why.to_owned() };
     match Conversations::open(&config.conversations_file()).await {
         Ok(store) => {

@@ -3,6 +3,7 @@
 //! Values are trimmed and unquoted. All problems are collected and reported together, each naming the
 //! variable, what was expected and how to fix it.
 
+mod database;
 mod sources;
 mod variables;
 
@@ -11,6 +12,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use database::DatabaseSettings;
 pub use sources::{Origin, Values};
 pub use variables::{VARIABLES, Variable};
 
@@ -35,7 +37,7 @@ pub struct Config {
     pub log_json: bool,
     /// Questions and answers may be logged.
     pub log_content: bool,
-    /// Folder of the index file and the conversations.
+    /// Folder of the index file, the conversations and the outbox.
     pub data_dir: PathBuf,
     /// Which embedder is wanted.
     pub embedder: EmbedderChoice,
@@ -47,6 +49,8 @@ pub struct Config {
     pub gemini: Option<GeminiSettings>,
     /// An OpenAI-compatible server, when its address is there.
     pub openai: Option<OpenAiSettings>,
+    /// The Postgres database of the conversations, when its address is there.
+    pub database: Option<DatabaseSettings>,
     /// Length of vectors asked from a provider.
     pub embedding_dimensions: usize,
     /// Upper bound of a generated answer in tokens.
@@ -175,6 +179,11 @@ impl Config {
     pub fn conversations_file(&self) -> PathBuf {
         self.data_dir.join("conversations.sqlite")
     }
+
+    /// What waits for the Postgres database.
+    pub fn outbox_file(&self) -> PathBuf {
+        self.data_dir.join("outbox.docent")
+    }
 }
 
 /// Turns values into types and remembers what did not fit.
@@ -187,6 +196,7 @@ impl Reader<'_> {
     fn read(&mut self) -> Config {
         let gemini = self.gemini();
         let openai = self.openai();
+        let database = self.database();
         let embedder = self.choice(
             "DOCENT_EMBEDDER",
             &[
@@ -222,6 +232,7 @@ impl Reader<'_> {
             generator,
             gemini,
             openai,
+            database,
             embedding_dimensions: self.between("DOCENT_EMBEDDING_DIMENSIONS", 64, 4096) as usize,
             max_answer_tokens: self.between("DOCENT_MAX_ANSWER_TOKENS", 64, 65_536) as u32,
             answer_timeout: Duration::from_secs(self.between("DOCENT_ANSWER_TIMEOUT", 1, 600)),

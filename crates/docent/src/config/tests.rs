@@ -78,3 +78,32 @@ fn a_file_is_read_and_the_unknown_key_named() {
     let names: Vec<&str> = problems.iter().map(|problem| problem.variable.as_str()).collect();
     assert_eq!(names, ["gemini_api_key", "prot"]);
 }
+
+#[test]
+fn a_database_is_read_from_what_was_pasted() {
+    let pasted = "psql 'postgresql+asyncpg://me:geheim@ep-a-pooler.eu.aws.neon.tech/neondb?sslmode=require'";
+    let config = config(&[("DATABASE_URL", pasted)]);
+    let settings = config.database.as_ref().expect("a database");
+    assert_eq!(settings.database.shown(), "ep-a-pooler.eu.aws.neon.tech/neondb");
+    assert!(!format!("{config:?}").contains("geheim"));
+}
+
+#[test]
+fn a_wrong_database_is_named_without_its_password() {
+    for (settings, start) in [
+        (&[("DATABASE_URL", "postgres://me:geheim@h:x/d")][..], "DATABASE_URL: has the port"),
+        (
+            &[("DATABASE_URL", "postgres://me:geheim@h/d"), ("DOCENT_POSTGRES_TRANSPORT", "https")],
+            "DOCENT_POSTGRES_TRANSPORT: is https, but",
+        ),
+        (&[("DOCENT_POSTGRES_TRANSPORT", "udp")], "DOCENT_POSTGRES_TRANSPORT: is 'udp'"),
+        (
+            &[("DOCENT_POSTGRES_HTTPS_URL", "http://me:geheim@h.example/sql")],
+            "DOCENT_POSTGRES_HTTPS_URL: is 'http://h.example/sql'",
+        ),
+    ] {
+        let found = problems(settings);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with(start) && !found[0].contains("geheim"), "{found:?}");
+    }
+}

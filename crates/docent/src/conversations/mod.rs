@@ -3,6 +3,8 @@
 //! One variant a store. The tables of every store have the same shape, so that a book can move from
 //! one to another.
 
+mod outbox;
+mod postgres;
 mod sqlite;
 
 use std::fmt;
@@ -11,9 +13,11 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::answer::{Outcome, Source};
+pub use postgres::{DatabaseError, PostgresOptions, PostgresState, PostgresStore};
 use sqlite::SqliteStore;
 
 /// Names a conversation; unguessable, because who knows it may read it.
@@ -113,7 +117,13 @@ pub struct StoreError {
     pub doing: String,
     /// The driver's words.
     #[source]
-    pub source: sqlx::Error,
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl StoreError {
+    fn new(doing: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { doing: doing.to_owned(), source: source.into() }
+    }
 }
 
 /// Where conversations are kept.
@@ -123,6 +133,8 @@ pub enum Conversations {
     Sqlite(SqliteStore),
     /// A stand-in while the real store cannot be opened: in memory, gone with the program.
     StandIn(SqliteStore),
+    /// A Postgres database, with an outbox for the time when it is away.
+    Postgres(PostgresStore),
 }
 
 impl Conversations {
@@ -150,19 +162,56 @@ impl Conversations {
         SqliteStore::in_memory().await.map(Self::StandIn)
     }
 
+    /// Uses a Postgres database. Nothing is waited for: the database is contacted in the background, and what is saved
+    /// meanwhile stands in the outbox.
+    pub fn postgres(options: PostgresOptions) -> Self {
+        Self::Postgres(PostgresStore::open(options))
+    }
+
+    /// How a Postgres store is, without asking it; `None` for the others.
+    pub fn postgres_state(&self) -> Option<PostgresState> {
+        match self {
+            Self::Sqlite(_) | Self::StandIn(_) => None,
+            Self::Postgres(store) => Some(store.state()),
+        }
+    }
+
+    /// Looks whether a database outside answers, and tells the health report.
+    pub async fn probe(&self) {
+        match self {
+            Self::Sqlite(_) | Self::StandIn(_) => {}
+            Self::Postgres(store) => store.probe().await,
+        }
+    }
+
     /// Whether what is saved outlives the program.
     pub fn is_lasting(&self) -> bool {
-        matches!(self, Self::Sqlite(_))
+        matches!(self, Self::Sqlite(_) | Self::Postgres(_))
     }
 
     /// Stores a message; the conversation is made when it is new. Storing the same message id again
     /// replaces content, sources and outcome.
     ///
+    /// With Postgres the message is in the outbox when this returns; the future waits for the database, but not long. In
+    /// the outbox it counts as stored.
+    ///
     /// # Errors
     /// When the store fails; nothing was stored then.
-    pub async fn save(&self, conversation: ConversationId, message: &Message) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(store) | Self::StandIn(store) => store.save(conversation, message).await,
+    pub fn save<'a>(
+        &'a self,
+        conversation: ConversationId,
+        message: &'a Message,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send + 'a {
+        let accepted = match self {
+            Self::Sqlite(_) | Self::StandIn(_) => None,
+            Self::Postgres(store) => Some((store, store.accept(conversation, message))),
+        };
+        async move {
+            match (self, accepted) {
+                (_, Some((store, accepted))) => store.stored(accepted?).await,
+                (Self::Sqlite(store) | Self::StandIn(store), _) => store.save(conversation, message).await,
+                (Self::Postgres(_), None) => Ok(()),
+            }
         }
     }
 
@@ -173,6 +222,7 @@ impl Conversations {
     pub async fn exists(&self, conversation: ConversationId) -> Result<bool, StoreError> {
         match self {
             Self::Sqlite(store) | Self::StandIn(store) => store.exists(conversation).await,
+            Self::Postgres(store) => store.exists(conversation).await,
         }
     }
 
@@ -183,6 +233,7 @@ impl Conversations {
     pub async fn messages(&self, conversation: ConversationId) -> Result<Option<Vec<Message>>, StoreError> {
         match self {
             Self::Sqlite(store) | Self::StandIn(store) => store.messages(conversation).await,
+            Self::Postgres(store) => store.latest(conversation, usize::MAX).await,
         }
     }
 
@@ -199,6 +250,7 @@ impl Conversations {
         let messages = match self {
             // One more: the question that is being asked may be stored already.
             Self::Sqlite(store) | Self::StandIn(store) => store.latest(conversation, 2 * limit + 1).await?,
+            Self::Postgres(store) => store.latest(conversation, 2 * limit + 1).await?,
         };
         Ok(messages.map(|messages| pair_up(&messages, limit)))
     }
@@ -210,6 +262,7 @@ impl Conversations {
     pub async fn forget(&self, conversation: ConversationId) -> Result<bool, StoreError> {
         match self {
             Self::Sqlite(store) | Self::StandIn(store) => store.forget(conversation).await,
+            Self::Postgres(store) => store.forget(conversation).await,
         }
     }
 
@@ -221,6 +274,7 @@ impl Conversations {
     pub async fn save_feedback(&self, feedback: &Feedback) -> Result<bool, StoreError> {
         match self {
             Self::Sqlite(store) | Self::StandIn(store) => store.save_feedback(feedback).await,
+            Self::Postgres(store) => store.save_feedback(feedback).await,
         }
     }
 
@@ -228,8 +282,28 @@ impl Conversations {
     pub async fn close(&self) {
         match self {
             Self::Sqlite(store) | Self::StandIn(store) => store.close().await,
+            Self::Postgres(store) => store.close().await,
         }
     }
+}
+
+/// Sources from a store. The earlier service kept only file, heading and similarity; the rest stays empty then.
+fn read_sources(json: &Value) -> Vec<Source> {
+    let text = |source: &Value, name: &str| source[name].as_str().unwrap_or_default().to_owned();
+    let read = |(place, source): (usize, &Value)| {
+        Source::deserialize(source).unwrap_or_else(|_| Source {
+            n: place + 1,
+            file: text(source, "file"),
+            heading: text(source, "heading"),
+            similarity: source["similarity"].as_f64().unwrap_or_default() as f32,
+            title: text(source, "title"),
+            url: text(source, "url"),
+            anchor: source["anchor"].as_str().map(str::to_owned),
+            quote: text(source, "quote"),
+            href: text(source, "href"),
+        })
+    };
+    json.as_array().into_iter().flatten().enumerate().map(read).collect()
 }
 
 fn pair_up(messages: &[Message], limit: usize) -> Vec<Exchange> {

@@ -13,7 +13,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{Executor, Row};
 
-use super::{ConversationId, Feedback, Message, MessageId, Role, StoreError};
+use super::{ConversationId, Feedback, Message, MessageId, Role, StoreError, read_sources};
 use crate::answer::Outcome;
 
 /// Every step may run again on an existing database.
@@ -67,8 +67,7 @@ impl SqliteStore {
     pub(super) async fn open(path: &Path) -> Result<Self, StoreError> {
         let doing = format!("opening {}", path.display());
         if let Some(folder) = path.parent() {
-            fs_err::create_dir_all(folder)
-                .map_err(|error| StoreError { doing: doing.clone(), source: sqlx::Error::Io(error) })?;
+            fs_err::create_dir_all(folder).map_err(|error| StoreError::new(&doing, error))?;
         }
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -218,7 +217,7 @@ async fn connect(
 
 fn failed(doing: &str) -> impl Fn(sqlx::Error) -> StoreError {
     let doing = doing.to_owned();
-    move |source| StoreError { doing: doing.clone(), source }
+    move |source| StoreError::new(&doing, source)
 }
 
 fn role_name(role: Role) -> &'static str {
@@ -245,7 +244,10 @@ fn message_from_row(row: &SqliteRow) -> Result<Message, sqlx::Error> {
             other => return Err(wrong("role", other)),
         },
         content: row.try_get("content")?,
-        sources: sources.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default(),
+        sources: sources
+            .and_then(|json| serde_json::from_str(&json).ok())
+            .map(|json| read_sources(&json))
+            .unwrap_or_default(),
         outcome: outcome.as_deref().and_then(Outcome::from_name),
         created_at: created_at.parse::<Timestamp>().map_err(|_| wrong("created_at", &created_at))?,
     })

@@ -119,6 +119,9 @@ fn services(parts: &Parts, reports: Vec<ServiceReport>) -> Value {
         let name = report.service.name();
         services[name] = row(report);
     }
+    if let Some(state) = parts.conversations.postgres_state().filter(|state| state.waiting > 0) {
+        services["postgres"]["waiting"] = state.waiting.into();
+    }
     services
 }
 

@@ -12,12 +12,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("secret", &[]),
     // How outside services are: whoever talks with one tells it here.
     ("status", &[]),
-    ("config", &["secret", "origins"]),
+    ("database", &["secret"]),
+    ("config", &["secret", "origins", "database"]),
     ("origins", &[]),
     ("providers", &["secret", "status"]),
     ("retrieve", &["providers", "status"]),
     ("answer", &["retrieve", "providers", "conversations"]),
-    ("conversations", &["answer", "status"]),
+    ("conversations", &["answer", "database", "secret", "status"]),
     ("turn", &["answer", "conversations"]),
     ("parts", &["answer", "config", "conversations", "providers", "retrieve", "status"]),
     (

@@ -14,6 +14,8 @@ mod health;
 mod ingest;
 mod lives;
 mod origins;
+mod outbox;
 mod pages;
+mod postgres;
 mod processes;
 mod resume;

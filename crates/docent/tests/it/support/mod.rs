@@ -1,10 +1,12 @@
 //! What the tests share: a running server, books, streams read as events, raw connections, and the program as a process.
 
+mod postgres;
 mod process;
 mod raw;
 mod server;
 mod stream;
 
+pub use postgres::{Postgres, free_port};
 pub use process::{Output, Running, docent, run};
 pub use raw::raw;
 pub use server::{Setup, TestServer};

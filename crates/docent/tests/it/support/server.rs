@@ -7,7 +7,7 @@ use docent::config::{Config, Values};
 use docent::conversations::Conversations;
 use docent::http::{App, Patience, router, serve_connections};
 use docent::ingest::{Progress, plan, title_of};
-use docent::parts::{Parts, Providers, answerer};
+use docent::parts::{Parts, Providers, answerer, postgres};
 use docent::providers::http_client;
 use docent::retrieve::SharedIndex;
 use docent::status::Services;
@@ -28,6 +28,7 @@ pub struct Setup {
     pages: Option<Vec<(String, String)>>,
     site_url: Option<String>,
     store_on_disk: bool,
+    outbox_blocked: bool,
 }
 
 impl Setup {
@@ -75,10 +76,17 @@ impl Setup {
         self
     }
 
+    /// Puts a folder where the outbox file should be.
+    pub fn block_outbox(mut self) -> Self {
+        self.outbox_blocked = true;
+        self
+    }
+
     /// Starts the server and opens its parts.
     pub async fn start(self) -> TestServer {
         let pages = self.pages.clone();
         let on_disk = self.store_on_disk;
+        let outbox_blocked = self.outbox_blocked;
         let options = BookOptions { site_url: self.site_url.clone(), ..BookOptions::default() };
         let server = self.start_without_parts().await;
         let book = server.folder.path().join("book");
@@ -100,10 +108,13 @@ impl Setup {
         plan.run(&embedder, &Progress::Silent).await.expect("an index");
         let index = Index::open(&index_file).expect("the index opens");
         let title = title_of(&index);
-        let conversations = if on_disk {
-            Conversations::open(&config.conversations_file()).await
-        } else {
-            Conversations::in_memory().await
+        if outbox_blocked {
+            std::fs::create_dir_all(config.outbox_file()).expect("a folder in its way");
+        }
+        let conversations = match postgres(config, &services) {
+            Some((store, _)) => Ok(store),
+            None if on_disk => Conversations::open(&config.conversations_file()).await,
+            None => Conversations::in_memory().await,
         };
         providers.announce(config, &embedder, &generator);
         server.app.ready(Parts {

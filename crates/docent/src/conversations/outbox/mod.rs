@@ -1,0 +1,374 @@
+//! The outbox: what was accepted and has not reached the store yet, in order.
+//!
+//! Every write stands in a journal on disk before anything else happens to it, so it survives the end of the process; it
+//! leaves the journal when the store has it. Whoever reads a conversation in between is shown both. Ids are made here,
+//! and the store takes the same id once, so delivering again after a lost reply does no harm.
+
+mod entry;
+mod journal;
+
+use std::collections::{HashMap, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use tokio::sync::{Notify, oneshot};
+
+pub(super) use entry::{Entry, FeedbackRow, MessageRow, read_time};
+use journal::Journal;
+
+use super::{ConversationId, Message, MessageId, Role};
+
+/// Bytes that may wait. A day of outage with some ten thousand answers fits; memory holds as much.
+const MOST_BYTES: usize = 32 * 1024 * 1024;
+
+/// Messages that go to the store in one statement.
+const BATCH: usize = 100;
+
+/// Bytes that go to the store in one statement: far below what services take in one request.
+const BATCH_BYTES: usize = 1024 * 1024;
+
+/// What waits for the store.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    path: PathBuf,
+    state: Mutex<State>,
+    changed: Notify,
+    /// Number of the last entry that a sync covered.
+    synced: tokio::sync::Mutex<u64>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    entries: VecDeque<Waiting>,
+    /// Entries at the front that are on their way to the store.
+    in_flight: usize,
+    bytes: usize,
+    /// Number of the last entry.
+    last: u64,
+    journal: Option<Journal>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    entry: Arc<Entry>,
+    bytes: usize,
+    /// Offset behind it in the journal; `None` when it could not be written there.
+    end: Option<u64>,
+    since: Timestamp,
+    waiter: Option<oneshot::Sender<bool>>,
+}
+
+/// An entry that the outbox took.
+#[derive(Debug)]
+pub(super) struct Accepted {
+    /// Told when the store has it, with the store's answer: whether there was something to do.
+    pub(super) delivered: oneshot::Receiver<bool>,
+    /// Whether it is in the journal.
+    pub(super) journaled: bool,
+    number: u64,
+}
+
+/// The outbox is at its bound.
+#[derive(Debug, thiserror::Error)]
+#[error("{} MiB wait for the store; nothing more fits until it is back", MOST_BYTES / 1024 / 1024)]
+pub(super) struct Full;
+
+/// What the outbox knows of a conversation.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    /// It is being forgotten: what the store has counts no more.
+    pub(super) forgotten: bool,
+    /// Messages that the store may not have yet, in the order they came.
+    pub(super) messages: Vec<Message>,
+}
+
+/// How much waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Depth {
+    pub(super) entries: usize,
+    pub(super) bytes: usize,
+    /// When the oldest was accepted.
+    pub(super) since: Option<Timestamp>,
+}
+
+impl Outbox {
+    /// Opens the journal and takes up what an earlier process left. Without a usable file everything waits in memory.
+    pub(super) fn open(path: &Path) -> Self {
+        let mut state = State::default();
+        match Journal::open(path) {
+            Ok((journal, found)) => {
+                if let Some(damage) = &found.damage {
+                    tracing::warn!("outbox: {damage}");
+                }
+                for (payload, end) in found.records {
+                    match serde_json::from_slice::<Entry>(&payload) {
+                        Ok(entry) => state.push(Arc::new(entry), payload.len(), Some(end), None),
+                        Err(error) => {
+                            tracing::warn!("outbox: a record that is not understood is left out: {error}");
+                        }
+                    }
+                }
+                if !state.entries.is_empty() {
+                    tracing::info!(
+                        entries = state.entries.len(),
+                        "the outbox holds what the last run could not store"
+                    );
+                }
+                state.journal = Some(journal);
+            }
+            Err(error) => tracing::error!("no outbox, messages wait in memory only: {error}"),
+        }
+        Self {
+            path: path.to_owned(),
+            state: Mutex::new(state),
+            changed: Notify::new(),
+            synced: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Takes an entry. It is in the journal when this returns, if there is one that can be written.
+    pub(super) fn accept(&self, entry: Entry) -> Result<Accepted, Full> {
+        let payload = serde_json::to_vec(&entry).unwrap_or_default();
+        let (waiter, delivered) = oneshot::channel();
+        let mut state = self.lock();
+        if state.bytes + payload.len() > MOST_BYTES {
+            return Err(Full);
+        }
+        if let Entry::Forget(conversation) = &entry {
+            state.drop_messages_of(*conversation);
+        }
+        let end = state.journal.as_mut().and_then(|journal| {
+            journal
+                .append(&payload)
+                .inspect_err(|error| tracing::error!("the outbox cannot be written: {error}"))
+                .ok()
+        });
+        state.push(Arc::new(entry), payload.len(), end, Some(waiter));
+        let accepted = Accepted { delivered, journaled: end.is_some(), number: state.last };
+        drop(state);
+        self.changed.notify_one();
+        Ok(accepted)
+    }
+
+    /// Makes sure that an accepted entry survives a power cut. Calls that come together share one sync.
+    pub(super) async fn sync(&self, accepted: &Accepted) -> std::io::Result<()> {
+        let mut synced = self.synced.lock().await;
+        if *synced >= accepted.number {
+            return Ok(());
+        }
+        let (file, last) = {
+            let state = self.lock();
+            (state.journal.as_ref().map(Journal::file), state.last)
+        };
+        let Some(file) = file else { return Err(std::io::Error::other("there is no outbox file")) };
+        tokio::task::spawn_blocking(move || file.sync_data()).await??;
+        *synced = last;
+        Ok(())
+    }
+
+    /// The next entries for the store, waiting until there is one: messages, at most `limit`, or one other entry.
+    pub(super) async fn next(&self, limit: usize) -> Vec<Arc<Entry>> {
+        loop {
+            let changed = self.changed.notified();
+            {
+                let mut state = self.lock();
+                let mut bytes = 0;
+                let mut batch: Vec<Arc<Entry>> = Vec::new();
+                for waiting in state.entries.iter().take(limit.min(BATCH)) {
+                    bytes += waiting.bytes;
+                    let message = matches!(*waiting.entry, Entry::Message(_));
+                    if !batch.is_empty() && (!message || bytes > BATCH_BYTES) {
+                        break;
+                    }
+                    batch.push(Arc::clone(&waiting.entry));
+                    if !message {
+                        break;
+                    }
+                }
+                if !batch.is_empty() {
+                    state.in_flight = batch.len();
+                    return batch;
+                }
+            }
+            changed.await;
+        }
+    }
+
+    /// The entries in flight reached the store; `answer` is what it said to them.
+    pub(super) fn delivered(&self, answer: bool) {
+        let mut state = self.lock();
+        let count = std::mem::take(&mut state.in_flight);
+        let mut end = None;
+        for _ in 0..count {
+            let Some(waiting) = state.entries.pop_front() else { break };
+            state.bytes -= waiting.bytes;
+            end = waiting.end.or(end);
+            if let Some(waiter) = waiting.waiter {
+                let _ = waiter.send(answer);
+            }
+        }
+        if let Err(error) = state.acknowledge(end) {
+            // Harmless: what was delivered is delivered once more after a restart.
+            tracing::warn!("the outbox cannot be shortened: {error}");
+        }
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    /// The store will never take the entries in flight: they are written into a file beside the journal, for people.
+    pub(super) fn put_aside(&self) {
+        let state = self.lock();
+        let lines: Vec<u8> = (state.entries.iter().take(state.in_flight))
+            .flat_map(|waiting| {
+                let mut line = serde_json::to_vec(&*waiting.entry).unwrap_or_default();
+                line.push(b'\n');
+                line
+            })
+            .collect();
+        drop(state);
+        let file = self.path.with_extension("rejected");
+        let opened = fs_err::OpenOptions::new().create(true).append(true).open(&file);
+        if let Err(error) = opened.and_then(|mut file| std::io::Write::write_all(&mut file, &lines)) {
+            tracing::error!("a record that the database refuses is lost: {error}");
+        }
+        self.delivered(false);
+    }
+
+    /// The entries in flight did not reach the store; they stay at the front.
+    pub(super) fn not_delivered(&self) {
+        self.lock().in_flight = 0;
+    }
+
+    /// What waits of one conversation.
+    pub(super) fn pending(&self, conversation: ConversationId) -> Pending {
+        let mut pending = Pending::default();
+        for waiting in &self.lock().entries {
+            match &*waiting.entry {
+                Entry::Message(row) if row.conversation_id == conversation => {
+                    pending.messages.retain(|message| message.id != row.id);
+                    pending.messages.extend(row.message());
+                }
+                Entry::Forget(forgotten) if *forgotten == conversation => {
+                    pending = Pending { forgotten: true, messages: Vec::new() };
+                }
+                _ => {}
+            }
+        }
+        pending
+    }
+
+    /// Whether an answer of this name waits.
+    pub(super) fn holds_answer(&self, id: MessageId) -> bool {
+        self.lock().entries.iter().any(|waiting| {
+            matches!(&*waiting.entry, Entry::Message(row) if row.id == id && row.role == Role::Assistant)
+        })
+    }
+
+    /// How much waits.
+    pub(super) fn depth(&self) -> Depth {
+        let state = self.lock();
+        Depth {
+            entries: state.entries.len(),
+            bytes: state.bytes,
+            since: state.entries.front().map(|waiting| waiting.since),
+        }
+    }
+
+    /// Waits until nothing waits.
+    pub(super) async fn emptied(&self) {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if self.lock().entries.is_empty() {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn push(
+        &mut self,
+        entry: Arc<Entry>,
+        bytes: usize,
+        end: Option<u64>,
+        waiter: Option<oneshot::Sender<bool>>,
+    ) {
+        self.bytes += bytes;
+        self.last += 1;
+        self.entries.push_back(Waiting { entry, bytes, end, since: Timestamp::now(), waiter });
+    }
+
+    /// Drops what waits of a forgotten conversation, from memory and from disk. What is in flight stays: the order that
+    /// follows it removes it from the store.
+    fn drop_messages_of(&mut self, conversation: ConversationId) {
+        let mut place = 0;
+        let (in_flight, before) = (self.in_flight, self.entries.len());
+        let mut dropped = 0;
+        self.entries.retain(|waiting| {
+            place += 1;
+            let goes = place > in_flight
+                && matches!(&*waiting.entry, Entry::Message(row) if row.conversation_id == conversation);
+            dropped += if goes { waiting.bytes } else { 0 };
+            !goes
+        });
+        self.bytes -= dropped;
+        if self.entries.len() < before
+            && let Err(error) = self.rewrite()
+        {
+            tracing::error!("the outbox cannot be rewritten without a forgotten conversation: {error}");
+        }
+    }
+
+    fn acknowledge(&mut self, end: Option<u64>) -> std::io::Result<()> {
+        let Some(journal) = &mut self.journal else { return Ok(()) };
+        if self.entries.is_empty() {
+            return journal.clear();
+        }
+        if journal.is_long() {
+            return self.rewrite();
+        }
+        end.map_or(Ok(()), |end| journal.acknowledge(end))
+    }
+
+    fn rewrite(&mut self) -> std::io::Result<()> {
+        let Some(journal) = &mut self.journal else { return Ok(()) };
+        let payloads: Vec<Vec<u8>> = self
+            .entries
+            .iter()
+            .map(|waiting| serde_json::to_vec(&*waiting.entry).unwrap_or_default())
+            .collect();
+        let ends = journal.rewrite(payloads.iter().map(Vec::as_slice))?;
+        for (waiting, end) in self.entries.iter_mut().zip(ends) {
+            waiting.end = Some(end);
+        }
+        Ok(())
+    }
+}
+
+/// Puts what the store has and what waits together: each message once, oldest first, a question before its answer.
+pub(super) fn merged(stored: Vec<Message>, waiting: Vec<Message>) -> Vec<Message> {
+    let mut places: HashMap<MessageId, usize> = HashMap::new();
+    let mut all = Vec::with_capacity(stored.len() + waiting.len());
+    for message in stored.into_iter().chain(waiting) {
+        match places.get(&message.id) {
+            Some(place) => all[*place] = message,
+            None => {
+                places.insert(message.id, all.len());
+                all.push(message);
+            }
+        }
+    }
+    all.sort_by_key(|message| (message.created_at, message.role == Role::Assistant));
+    all
+}
+
+#[cfg(test)]
+mod tests;

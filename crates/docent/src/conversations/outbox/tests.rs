@@ -1,0 +1,166 @@
+use super::*;
+use crate::answer::Outcome;
+
+fn message(role: Role, content: &str, second: i64) -> Message {
+    Message {
+        id: MessageId::random(),
+        role,
+        content: content.to_owned(),
+        sources: Vec::new(),
+        outcome: (role == Role::Assistant).then_some(Outcome::Answered),
+        created_at: Timestamp::from_second(second).expect("in range"),
+    }
+}
+
+fn stored(conversation: ConversationId, message: &Message) -> Entry {
+    Entry::Message(MessageRow::new(conversation, message))
+}
+
+fn contents(outbox: &Outbox, conversation: ConversationId) -> Vec<String> {
+    outbox.pending(conversation).messages.into_iter().map(|message| message.content).collect()
+}
+
+fn folder() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("outbox.docent");
+    (folder, path)
+}
+
+#[tokio::test]
+async fn what_was_accepted_waits_in_order_and_outlives_the_process() {
+    let (_folder, path) = folder();
+    let id = ConversationId::random();
+    let other = ConversationId::random();
+    {
+        let outbox = Outbox::open(&path);
+        for (conversation, text) in [(id, "one"), (other, "elsewhere"), (id, "two\0")] {
+            let accepted = outbox.accept(stored(conversation, &message(Role::User, text, 1))).expect("room");
+            assert!(accepted.journaled);
+            outbox.sync(&accepted).await.expect("synced");
+        }
+    }
+    let outbox = Outbox::open(&path);
+    assert_eq!(contents(&outbox, id), ["one", "two\u{fffd}"]);
+    assert_eq!(outbox.next(2).await.len(), 2);
+    outbox.delivered(true);
+    assert_eq!(outbox.depth().entries, 1);
+    drop(outbox);
+    let outbox = Outbox::open(&path);
+    assert_eq!(contents(&outbox, id), ["two\u{fffd}"]);
+    outbox.next(10).await;
+    outbox.delivered(true);
+    outbox.emptied().await;
+    assert_eq!(fs_err::metadata(&path).expect("there").len(), 24, "nothing but the header");
+}
+
+#[tokio::test]
+async fn what_failed_stays_at_the_front() {
+    let (_folder, path) = folder();
+    let outbox = Outbox::open(&path);
+    let id = ConversationId::random();
+    let mut accepted = outbox.accept(stored(id, &message(Role::User, "one", 1))).expect("room");
+    assert_eq!(outbox.next(10).await.len(), 1);
+    outbox.not_delivered();
+    assert!(accepted.delivered.try_recv().is_err());
+    assert_eq!(outbox.next(10).await.len(), 1);
+    outbox.delivered(true);
+    assert_eq!(accepted.delivered.try_recv(), Ok(true));
+}
+
+#[tokio::test]
+async fn a_forgotten_conversation_leaves_the_disk_at_once() {
+    let (_folder, path) = folder();
+    let outbox = Outbox::open(&path);
+    let (id, other) = (ConversationId::random(), ConversationId::random());
+    for (conversation, text) in [(id, "in flight"), (id, "a secret"), (other, "kept")] {
+        outbox.accept(stored(conversation, &message(Role::User, text, 1))).expect("room");
+    }
+    assert_eq!(outbox.next(1).await.len(), 1);
+    outbox.accept(Entry::Forget(id)).expect("room");
+    assert!(outbox.pending(id).forgotten);
+    assert!(contents(&outbox, id).is_empty());
+    let bytes = fs_err::read(&path).expect("read");
+    assert!(!String::from_utf8_lossy(&bytes).contains("a secret"));
+    outbox.accept(stored(id, &message(Role::User, "again", 2))).expect("room");
+    assert_eq!(contents(&outbox, id), ["again"]);
+
+    drop(outbox);
+    let outbox = Outbox::open(&path);
+    let mut kinds = Vec::new();
+    loop {
+        let batch = outbox.next(1).await;
+        kinds.push(match &*batch[0] {
+            Entry::Message(row) => row.content.clone(),
+            Entry::Forget(_) => "forget".to_owned(),
+            Entry::Feedback(_) => "feedback".to_owned(),
+        });
+        outbox.delivered(true);
+        if outbox.depth().entries == 0 {
+            break;
+        }
+    }
+    assert_eq!(kinds, ["in flight", "kept", "forget", "again"]);
+}
+
+#[tokio::test]
+async fn messages_go_together_and_orders_alone() {
+    let (_folder, path) = folder();
+    let outbox = Outbox::open(&path);
+    let id = ConversationId::random();
+    for text in ["one", "two"] {
+        outbox.accept(stored(id, &message(Role::User, text, 1))).expect("room");
+    }
+    outbox.accept(Entry::Forget(ConversationId::random())).expect("room");
+    outbox.accept(stored(id, &message(Role::User, "three", 1))).expect("room");
+    let mut sizes = Vec::new();
+    while outbox.depth().entries > 0 {
+        sizes.push(outbox.next(100).await.len());
+        outbox.delivered(true);
+    }
+    assert_eq!(sizes, [2, 1, 1]);
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_written_leaves_memory() {
+    let (_folder, path) = folder();
+    fs_err::write(&path, "a file where a folder should be").expect("written");
+    let outbox = Outbox::open(&path.join("outbox.docent"));
+    let id = ConversationId::random();
+    let accepted = outbox.accept(stored(id, &message(Role::User, "one", 1))).expect("room");
+    assert!(!accepted.journaled);
+    assert!(outbox.sync(&accepted).await.is_err());
+    assert_eq!(contents(&outbox, id), ["one"]);
+}
+
+#[tokio::test]
+async fn what_the_store_never_takes_is_put_aside_and_holds_up_nothing() {
+    let (_folder, path) = folder();
+    let outbox = Outbox::open(&path);
+    let id = ConversationId::random();
+    let mut accepted = outbox.accept(stored(id, &message(Role::User, "one", 1))).expect("room");
+    outbox.next(1).await;
+    outbox.put_aside();
+    assert_eq!(accepted.delivered.try_recv(), Ok(false));
+    assert_eq!(outbox.depth().entries, 0);
+    let aside = fs_err::read_to_string(path.with_extension("rejected")).expect("a file for people");
+    assert!(aside.contains("\"one\"") && aside.ends_with('\n'));
+}
+
+#[test]
+fn the_outbox_is_bounded() {
+    let (_folder, path) = folder();
+    let outbox = Outbox::open(&path);
+    let id = ConversationId::random();
+    let long = message(Role::User, &"x".repeat(1024 * 1024), 1);
+    let taken = (0..100).take_while(|_| outbox.accept(stored(id, &long)).is_ok()).count();
+    assert_eq!(taken, 31);
+}
+
+#[test]
+fn store_and_outbox_are_merged_by_name_and_time() {
+    let first = message(Role::User, "q", 1);
+    let answer = message(Role::Assistant, "a", 1);
+    let later = message(Role::User, "r", 2);
+    let all = merged(vec![first.clone(), later.clone()], vec![answer.clone(), first.clone()]);
+    assert_eq!(all, [first, answer, later]);
+}
