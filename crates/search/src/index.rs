@@ -385,6 +385,12 @@ impl Index {
         self.asked(query).unknown_words()
     }
 
+    /// The words of a query, as written and without stop words, that none of `chunks` holds: neither whole nor, for a
+    /// name such as `useEffect`, in all of its pieces. Of all words, when `chunks` is empty.
+    pub fn missing_words(&self, query: &str, chunks: &[Ordinal]) -> Vec<String> {
+        self.asked(query).missing_words(chunks)
+    }
+
     /// Byte ranges of the words in `text` whose term is a term of `query`, in the book's language; see
     /// [`Analyzer::highlight`].
     pub fn highlight(&self, text: &str, query: &str) -> Vec<Range<usize>> {

@@ -198,6 +198,18 @@ impl<'a> Asked<'a> {
         unknown.map(|word| self.terms[word.whole].query_term.text.clone()).collect()
     }
 
+    /// The words as written that none of `chunks` holds, neither whole nor, for a name, in all of its pieces.
+    pub(crate) fn missing_words(&self, chunks: &[Ordinal]) -> Vec<String> {
+        let is_held = |place: &usize, chunk: &Ordinal| self.terms[*place].postings.counts(chunk.0).is_some();
+        let missing = self.words.iter().filter(|word| {
+            !chunks.iter().any(|chunk| {
+                is_held(&word.whole, chunk)
+                    || (!word.pieces.is_empty() && word.pieces.iter().all(|piece| is_held(piece, chunk)))
+            })
+        });
+        missing.map(|word| self.terms[word.whole].query_term.text.clone()).collect()
+    }
+
     /// The `limit` chunks with the highest scores among those that `matches` lets through.
     pub(crate) fn search(
         &self,

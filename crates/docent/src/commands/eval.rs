@@ -2,20 +2,24 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::table::table;
 use super::{BookArguments, load_config, log};
-use crate::config::EmbedderChoice;
-use crate::eval::{Level, Scores, evaluate, shortfalls};
+use crate::config::{Config, EmbedderChoice};
+use crate::eval::{Level, Scores, Source, evaluate, fit, shortfalls};
 use crate::parts::Providers;
+use crate::retrieve::Embedder;
 use crate::status::Services;
 
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(super) struct Arguments {
+    #[command(subcommand)]
+    other: Option<Other>,
     /// Folder of the set: queries.jsonl, qrels.tsv and, optionally, corpus.jsonl
-    #[arg(long, value_name = "DIR")]
-    set: PathBuf,
+    #[arg(long, value_name = "DIR", required = true)]
+    set: Option<PathBuf>,
     /// The book that is searched, when the set has no corpus of its own
     #[arg(long, value_name = "BOOK")]
     book: Option<PathBuf>,
@@ -38,6 +42,25 @@ pub(super) struct Arguments {
     how: BookArguments,
 }
 
+#[derive(Subcommand)]
+enum Other {
+    /// Fit the model that decides what is refused, over several corpora
+    Fit(FitArguments),
+}
+
+#[derive(Args)]
+struct FitArguments {
+    /// A set of questions and what they are about: a book, or a folder with corpus.jsonl; at least two
+    #[arg(long, value_name = "SET[=BOOK]", required = true)]
+    corpus: Vec<String>,
+    /// Embedder to fit for instead of the configured one
+    #[arg(long)]
+    embedder: Option<EmbedderName>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum EmbedderName {
     Local,
@@ -47,9 +70,15 @@ enum EmbedderName {
 }
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let mut config = load_config(arguments.book.as_deref())?;
-    log::start(&config);
-    if let Some(name) = arguments.embedder {
+    match arguments.other {
+        Some(Other::Fit(fit)) => run_fit(fit).await,
+        None => measure(arguments).await,
+    }
+}
+
+/// The embedder that was named, or the configured one, and the file that keeps its vectors.
+fn embedder(config: &mut Config, name: Option<EmbedderName>) -> anyhow::Result<(Embedder, PathBuf)> {
+    if let Some(name) = name {
         config.embedder = match name {
             EmbedderName::Local => EmbedderChoice::Local,
             EmbedderName::Gemini => EmbedderChoice::Gemini,
@@ -63,11 +92,63 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     if config.embedder == EmbedderChoice::OpenAi && config.openai.is_none() {
         anyhow::bail!("--embedder openai needs OPENAI_BASE_URL and OPENAI_EMBEDDING_MODEL");
     }
-    let (embedder, _) = Providers::new(&config, &Services::default()).embedder(&config)?;
+    let (embedder, _) = Providers::new(config, &Services::default()).embedder(config)?;
+    Ok((embedder, config.data_dir.join("eval.vectors")))
+}
+
+async fn run_fit(arguments: FitArguments) -> anyhow::Result<()> {
+    let mut config = load_config(None)?;
+    log::start(&config);
+    let (embedder, vectors) = embedder(&mut config, arguments.embedder)?;
+    let sources: Vec<Source> = arguments
+        .corpus
+        .iter()
+        .map(|corpus| match corpus.split_once('=') {
+            Some((set, book)) => Source { set: set.into(), book: Some(book.into()) },
+            None => Source { set: corpus.into(), book: None },
+        })
+        .collect();
+    let fitted = fit(&sources, &embedder, &vectors).await?;
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&fitted)?);
+        return Ok(());
+    }
+    let mut people = table(&[
+        "left out",
+        "answerable",
+        "not",
+        "AUROC",
+        "wrongly refused",
+        "of the paraphrased",
+        "refused",
+        "of the near misses",
+    ]);
+    for unseen in &fitted.unseen {
+        people.add_row([
+            unseen.set.clone(),
+            unseen.answerable.to_string(),
+            unseen.unanswerable.to_string(),
+            share(unseen.auroc),
+            share(unseen.wrong_refusals),
+            share(unseen.wrong_refusals_paraphrased),
+            share(unseen.refusal_recall),
+            share(unseen.refusal_recall_near_misses),
+        ]);
+    }
+    println!("{people}\nembedder {}\n{:#?}", fitted.embedder, fitted.calibration);
+    Ok(())
+}
+
+async fn measure(arguments: Arguments) -> anyhow::Result<()> {
+    let Some(set) = &arguments.set else {
+        anyhow::bail!("--set names the folder with the questions");
+    };
+    let mut config = load_config(arguments.book.as_deref())?;
+    log::start(&config);
+    let (embedder, vectors) = embedder(&mut config, arguments.embedder)?;
     let options = arguments.how.options();
     let book = arguments.book.as_deref().map(|book| (book, &options));
-    let vectors = config.data_dir.join("eval.vectors");
-    let (scores, details) = evaluate(&arguments.set, book, arguments.level, &embedder, &vectors).await?;
+    let (scores, details) = evaluate(set, book, arguments.level, &embedder, &vectors).await?;
     if let Some(path) = &arguments.details {
         let mut lines = String::new();
         for detail in &details {
@@ -94,8 +175,11 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn share(value: Option<f64>) -> String {
+    value.map_or("–".to_owned(), |value| format!("{value:.3}"))
+}
+
 fn print(scores: &Scores) {
-    let share = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.3}"));
     let mut people = table(&["measure", "value"]);
     for (name, value) in [
         ("nDCG@10", scores.ndcg_10),

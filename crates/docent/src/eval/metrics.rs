@@ -34,6 +34,18 @@ pub(super) fn mrr(results: &[String], grades: &HashMap<String, u32>, k: usize) -
     first.map_or(0.0, |place| 1.0 / (place + 1) as f64)
 }
 
+/// Area under the ROC curve: how likely a value of `inside` is above one of `outside`, ties counting half. `None`
+/// when one of them is empty.
+pub(super) fn auroc(inside: &[f64], outside: &[f64]) -> Option<f64> {
+    let above: f64 = inside
+        .iter()
+        .flat_map(|one| outside.iter().map(move |other| (one, other)))
+        .map(|(one, other)| if one > other { 1.0 } else { f64::from(u8::from(one == other)) * 0.5 })
+        .sum();
+    let pairs = inside.len() * outside.len();
+    (pairs > 0).then(|| above / pairs as f64)
+}
+
 /// The mean; `None` of nothing.
 pub(super) fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
@@ -72,6 +84,12 @@ mod tests {
     #[test]
     fn a_second_place_is_discounted() {
         check(&["x", "a"], &[("a", 1)], [1.0 / 3f64.log2(), 1.0, 0.5]);
+    }
+
+    #[test]
+    fn the_area_counts_ties_half() {
+        assert_eq!(auroc(&[0.9, 0.5], &[0.5, 0.1]), Some(0.875));
+        assert_eq!(auroc(&[], &[0.5]), None);
     }
 
     #[test]

@@ -3,29 +3,27 @@
 //! The same retrieval that answers readers is asked each question of a set; hits are mapped to the ids
 //! that the set judges, and scored. Layout of a set: see [`set`].
 
+mod corpus;
+mod fit;
 mod floors;
 mod metrics;
 pub mod set;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use corpus::{BookOptions, Chunk, ChunkOptions, Page, chunk_page, read_book};
-use search::{Index, IndexBuilder, IndexError, Metadata};
+use ::corpus::{BookError, BookOptions};
+use search::IndexError;
 use serde::Serialize;
 
 use crate::answer::{AnswerEvent, Answerer, Generator, Question, answer};
-use crate::ingest::journal::Journal;
-use crate::retrieve::{
-    EmbedRole, Embedder, Evidence, PassageLimits, Query, Retriever, SharedIndex, Verdict, retrieve,
-};
+use crate::retrieve::{Embedder, Evidence, PassageLimits, Query, Retriever, SharedIndex, Verdict, retrieve};
+use corpus::{Corpus, build, id_of};
+pub use fit::{Fit, Source, Unseen, fit};
 pub use floors::shortfalls;
 use metrics::{mean, mrr, ndcg, percentile, recall};
 use set::{Set, SetError};
-
-/// Chunks embedded at a time.
-const BATCH: usize = 64;
 
 /// What counts as one result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
@@ -136,7 +134,7 @@ pub enum EvalError {
     Set(#[from] SetError),
     /// The book cannot be read.
     #[error(transparent)]
-    Book(#[from] corpus::BookError),
+    Book(#[from] BookError),
     /// The index cannot be made.
     #[error(transparent)]
     Index(#[from] IndexError),
@@ -149,13 +147,9 @@ pub enum EvalError {
     /// There is nothing to search in.
     #[error("{0} has no corpus.jsonl; name the book with --book")]
     NoCorpus(String),
-}
-
-/// Chunks with the id that each level knows them by.
-struct Corpus {
-    chunks: Vec<Chunk>,
-    /// Any id of the corpus to its section's id.
-    sections: HashMap<String, String>,
+    /// There is nothing to compare with.
+    #[error("a fit needs at least two corpora; name each with --corpus SET=BOOK")]
+    TooFew,
 }
 
 /// Runs every question of the set in `directory` and scores the hits. `vectors` is a file that keeps
@@ -171,11 +165,7 @@ pub async fn evaluate(
     vectors: &Path,
 ) -> Result<(Scores, Vec<Detail>), EvalError> {
     let set = Set::read(directory)?;
-    let corpus = match book {
-        Some((root, options)) => from_book(&read_book(root, options)?.pages),
-        None if set.entries.is_empty() => return Err(EvalError::NoCorpus(directory.display().to_string())),
-        None => from_entries(&set),
-    };
+    let corpus = Corpus::open(&set, directory, book)?;
     let level = level.unwrap_or(if book.is_some() { Level::Section } else { Level::Doc });
     let index = build(&corpus.chunks, embedder, vectors).await?;
     let retriever = Retriever::File(SharedIndex::new(index));
@@ -307,101 +297,4 @@ impl Figures {
             settings,
         }
     }
-}
-
-impl Corpus {
-    /// What an id counts as at a level.
-    fn unit(&self, id: &str, level: Level) -> String {
-        match level {
-            Level::Doc => id.to_owned(),
-            Level::Section => self.sections.get(id).cloned().unwrap_or_else(|| id.to_owned()),
-            Level::Page => id.split('#').next().unwrap_or(id).to_owned(),
-        }
-    }
-
-    /// Grades at a level: the best of the ids that fall together.
-    fn grades(&self, judgements: &BTreeMap<String, u32>, level: Level) -> HashMap<String, u32> {
-        let mut grades = HashMap::new();
-        for (id, grade) in judgements {
-            let best = grades.entry(self.unit(id, level)).or_insert(0);
-            *best = (*best).max(*grade);
-        }
-        grades
-    }
-}
-
-fn id_of(file: &str, anchor: Option<&str>) -> String {
-    match anchor {
-        Some(anchor) => format!("{file}#{anchor}"),
-        None => file.to_owned(),
-    }
-}
-
-fn from_book(pages: &[Page]) -> Corpus {
-    let mut sections = HashMap::new();
-    for page in pages {
-        let mut current = page.file.clone();
-        sections.insert(page.file.clone(), page.file.clone());
-        for section in &page.sections {
-            let id = id_of(&page.file, section.anchor.as_deref());
-            if section.depth <= 3 {
-                current.clone_from(&id);
-            }
-            sections.insert(id, current.clone());
-        }
-    }
-    let options = ChunkOptions::default();
-    Corpus { chunks: pages.iter().flat_map(|page| chunk_page(page, &options)).collect(), sections }
-}
-
-fn from_entries(set: &Set) -> Corpus {
-    let options = ChunkOptions::default();
-    let mut sections = HashMap::new();
-    let mut chunks = Vec::new();
-    // The third heading of a path is of level 4: it belongs to the one above.
-    let by_path: HashMap<(&str, &[String]), &str> = set
-        .entries
-        .iter()
-        .map(|entry| ((entry.path(), entry.headings.as_slice()), entry.id.as_str()))
-        .collect();
-    for entry in &set.entries {
-        let above = entry.headings.get(..2).filter(|_| entry.headings.len() > 2);
-        let section =
-            above.and_then(|above| by_path.get(&(entry.path(), above))).copied().unwrap_or(&entry.id);
-        sections.insert(entry.id.clone(), section.to_owned());
-        chunks.extend(chunk_page(&entry.page(), &options));
-    }
-    Corpus { chunks, sections }
-}
-
-/// An index in memory. Vectors are kept in `vectors`, so that a second run embeds nothing.
-async fn build(chunks: &[Chunk], embedder: &Embedder, vectors: &Path) -> Result<Index, EvalError> {
-    let mut journal = match embedder.fingerprint() {
-        Some(fingerprint) => {
-            if let Some(folder) = vectors.parent() {
-                fs_err::create_dir_all(folder)?;
-            }
-            Journal::open(vectors, fingerprint)?
-        }
-        None => Journal::empty(),
-    };
-    if embedder.fingerprint().is_some() {
-        let missing: Vec<&Chunk> = chunks.iter().filter(|chunk| !journal.holds(chunk.content_hash)).collect();
-        for batch in missing.chunks(BATCH) {
-            let texts: Vec<String> = batch.iter().map(|chunk| chunk.embedding_text()).collect();
-            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-            let embedded = embedder.embed(&texts, EmbedRole::Passage).await;
-            let embedded = embedded.map_err(|error| EvalError::Embedding(error.to_string()))?;
-            journal.append(batch.iter().map(|chunk| chunk.content_hash).zip(embedded))?;
-        }
-    }
-    let first = chunks.iter().find_map(|chunk| journal.vector(chunk.content_hash));
-    let dimensions = first.map_or(0, <[f32]>::len);
-    let embedder = if dimensions == 0 { "" } else { embedder.fingerprint().unwrap_or_default() };
-    let mut builder =
-        IndexBuilder::new(Metadata { embedder: embedder.to_owned(), dimensions, facts: BTreeMap::new() });
-    for chunk in chunks {
-        builder.push(chunk, journal.vector(chunk.content_hash).unwrap_or_default());
-    }
-    Ok(Index::from_bytes(builder.build())?)
 }

@@ -2,7 +2,7 @@
 //!
 //! - `queries.jsonl`: one object a line with `id`, `text`, `answerable`, and optionally `answers`, texts of which an
 //!   answer must contain one.
-//! - `qrels.tsv`: a header line, then `query-id`, `corpus-id`, `grade`, separated by tabs; grade > 0 is relevant.
+//! - `qrels.tsv` (optional: without it only refusal is measured): a header line, then `query-id`, `corpus-id`, `grade`, separated by tabs; grade > 0 is relevant.
 //! - `corpus.jsonl` (optional): `id`, `title`, `text`, and for documentation `path`, `anchor`, `headings`.
 //!
 //! Ids of documentation are `path#anchor`; the head of a page is `path`.
@@ -38,6 +38,52 @@ pub struct SetQuery {
     /// Texts of which an answer must contain one; empty when the set has none.
     #[serde(default)]
     pub answers: Vec<String>,
+    /// How it is asked: `direct`, `paraphrase`, `out-of-scope`, `adversarial` …
+    #[serde(default)]
+    style: Option<String>,
+    /// What kind of question it is: `fact`, `near-miss`, `off-topic` …
+    #[serde(default, rename = "type")]
+    kind: Option<String>,
+    /// The entry that it was written against.
+    #[serde(default)]
+    doc: Option<String>,
+    /// Earlier questions of the conversation, oldest first; empty when it is asked first.
+    #[serde(default)]
+    pub history: Vec<String>,
+    /// A follow-up as it would be asked first in a conversation.
+    #[serde(default)]
+    pub standalone: Option<String>,
+}
+
+/// What a question tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Style {
+    /// Answered, and asked in the corpus' words.
+    Direct,
+    /// Answered, but asked with few words of the corpus.
+    Paraphrase,
+    /// Not answered, though plausible.
+    NearMiss,
+    /// Not answered, and of another subject.
+    OffTopic,
+    /// Not answered, but written against a passage that looks like the answer.
+    Adversarial,
+}
+
+impl SetQuery {
+    /// What it tests, by its `style` and `type`; one that is written against an entry and not answered by it is
+    /// adversarial.
+    pub fn style(&self) -> Style {
+        let says = |word: &str| [&self.style, &self.kind].into_iter().flatten().any(|said| said == word);
+        match self.answerable {
+            true if says("paraphrase") => Style::Paraphrase,
+            true => Style::Direct,
+            false if says("adversarial") || self.doc.is_some() => Style::Adversarial,
+            false if says("off-topic") => Style::OffTopic,
+            false => Style::NearMiss,
+        }
+    }
 }
 
 /// One entry of a corpus.
@@ -90,10 +136,18 @@ impl Set {
     /// When a file is missing or a line is malformed; the message names file and line.
     pub fn read(directory: &Path) -> Result<Self, SetError> {
         let queries = lines(&directory.join("queries.jsonl"))?;
-        let judgements = judgements(&directory.join("qrels.tsv"))?;
+        let judged = directory.join("qrels.tsv");
+        let judgements = if judged.exists() { judgements(&judged)? } else { BTreeMap::new() };
+        Ok(Self { queries, judgements, entries: Self::entries(directory)? })
+    }
+
+    /// The corpus in `directory`; empty without `corpus.jsonl`.
+    ///
+    /// # Errors
+    /// When the file is unreadable or a line is malformed.
+    pub fn entries(directory: &Path) -> Result<Vec<Entry>, SetError> {
         let corpus = directory.join("corpus.jsonl");
-        let entries = if corpus.exists() { lines(&corpus)? } else { Vec::new() };
-        Ok(Self { queries, judgements, entries })
+        if corpus.exists() { lines(&corpus) } else { Ok(Vec::new()) }
     }
 }
 

@@ -1,6 +1,6 @@
 //! How far the found passages can be trusted to hold an answer.
 
-use search::Index;
+use search::{Index, Ordinal};
 use serde::Serialize;
 
 use super::{Query, ScoredChunk};
@@ -12,8 +12,13 @@ pub struct Evidence {
     pub coverage: f32,
     /// Share of the question's weight whose words occur nowhere in the book, 0 to 1.
     pub unknown: f32,
-    /// How far the best BM25 score stands above the mean of the first ten, as a share of the best, 0 to 1.
-    pub peak: f32,
+    /// Names in the question that the book never uses. A reader's own word for a thing ("knob") says little about
+    /// the subject; a name ("Kubernetes") says much.
+    pub unknown_names: usize,
+    /// Names in the question that the first chunks do not use, those that the book never uses among them.
+    pub missing_names: usize,
+    /// Telling words of the question that the book uses.
+    pub known: usize,
     /// Best cosine; `None` without vectors.
     pub cosine: Option<f32>,
     /// How far the best cosine stands above the mean of ranks 11 to 50; 0 without vectors.
@@ -34,8 +39,12 @@ pub enum Verdict {
     OutOfScope,
 }
 
-/// How many of the best chunks are looked at for coverage.
+/// How many of the best chunks are looked at for coverage and names.
 const LOOKED_AT: usize = 5;
+
+/// More names or known words than this say nothing more.
+const MOST_NAMES: usize = 2;
+const MOST_KNOWN: usize = 7;
 
 pub(super) fn weigh(index: &Index, query: &Query, hits: &[ScoredChunk]) -> Evidence {
     let terms = index.query_terms(&query.text);
@@ -48,13 +57,9 @@ pub(super) fn weigh(index: &Index, query: &Query, hits: &[ScoredChunk]) -> Evide
         .filter_map(|hit| hit.lexical)
         .map(|lexical| lexical.coverage)
         .fold(0.0, f32::max);
-    let mut scores: Vec<f32> =
-        hits.iter().filter_map(|hit| hit.lexical).map(|lexical| lexical.score).collect();
-    scores.sort_unstable_by(|one, other| other.total_cmp(one));
-    let peak = match scores.first() {
-        Some(best) if *best > 0.0 => 1.0 - average(&scores[..scores.len().min(10)]) / best,
-        _ => 0.0,
-    };
+    let first: Vec<Ordinal> = hits.iter().take(LOOKED_AT).map(|hit| hit.ordinal).collect();
+    let language = index.metadata().facts.get("language").map_or("en", String::as_str);
+    let names = |words: Vec<String>| words.iter().filter(|word| is_name(&query.text, word, language)).count();
     let mut cosines: Vec<f32> = hits.iter().filter_map(|hit| hit.cosine).collect();
     cosines.sort_unstable_by(|one, other| other.total_cmp(one));
     let cosine = cosines.first().copied();
@@ -63,11 +68,34 @@ pub(super) fn weigh(index: &Index, query: &Query, hits: &[ScoredChunk]) -> Evide
     Evidence {
         coverage,
         unknown: if mass > 0.0 { unknown / mass } else { 0.0 },
-        peak,
+        unknown_names: names(index.unknown_words(&query.text)),
+        missing_names: names(index.missing_words(&query.text, &first)),
+        known: meaningful().filter(|term| term.document_frequency > 0).count(),
         cosine,
         margin,
         empty: mass == 0.0,
     }
+}
+
+/// Whether `word` is written like a name in `text`: a capital or a digit inside (`gRPC`, `ESP32`), or a capital at its
+/// start where no sentence begins. In German every noun is written so, and only the first kind counts.
+fn is_name(text: &str, word: &str, language: &str) -> bool {
+    let bare = word.split(['\'', '’']).next().unwrap_or(word);
+    let mut characters = bare.chars();
+    let Some(first) = characters.next() else {
+        return false;
+    };
+    if bare.chars().nth(1).is_none() || !bare.chars().any(char::is_alphabetic) {
+        return false;
+    }
+    if characters.clone().any(char::is_uppercase) || bare.chars().any(char::is_numeric) {
+        return true;
+    }
+    if !first.is_uppercase() || language.starts_with("de") {
+        return false;
+    }
+    let before = text.find(word).map_or("", |place| text[..place].trim_end());
+    !(before.is_empty() || before.ends_with(['.', '?', '!', ':', '"', '“', '\n']))
 }
 
 fn average(values: &[f32]) -> f32 {
@@ -78,9 +106,9 @@ impl Evidence {
     /// What the evidence allows, by the calibration of the embedder that found it.
     pub fn verdict(&self, calibration: &Calibration) -> Verdict {
         let trust = self.trust(calibration);
-        if trust >= UNCERTAIN_BELOW {
+        if trust >= calibration.uncertain_below {
             Verdict::Answerable
-        } else if trust >= OUT_OF_SCOPE_BELOW {
+        } else if trust >= calibration.out_of_scope_below {
             Verdict::Uncertain
         } else {
             Verdict::OutOfScope
@@ -89,41 +117,61 @@ impl Evidence {
 
     /// How likely it is that the passages answer the question, 0 to 1.
     pub fn trust(&self, calibration: &Calibration) -> f32 {
-        let sum = calibration.bias
-            + calibration.coverage * self.coverage
-            + calibration.unknown * self.unknown
-            + calibration.peak * self.peak
-            + calibration.cosine * self.cosine.unwrap_or(0.0)
-            + calibration.margin * self.margin;
+        let weighed = self.signals().into_iter().zip(calibration.weights);
+        let sum = calibration.bias + weighed.map(|(signal, weight)| signal * weight).sum::<f32>();
         1.0 / (1.0 + (-sum).exp())
+    }
+
+    /// What a [`Calibration`] weighs, in the order of [`SIGNALS`].
+    pub fn signals(&self) -> [f32; SIGNALS.len()] {
+        [
+            self.coverage,
+            self.unknown_names.min(MOST_NAMES) as f32,
+            self.missing_names.min(MOST_NAMES) as f32,
+            (1.0 + self.known.min(MOST_KNOWN) as f32).ln(),
+            self.cosine.unwrap_or(0.0),
+            self.margin,
+        ]
     }
 }
 
-/// Weights of a logistic model over [`Evidence`]. Cosines of different embedders mean different things, so each
-/// embedder has its own.
+/// Names of what a [`Calibration`] weighs.
+pub const SIGNALS: [&str; 6] = ["coverage", "unknown_names", "missing_names", "known", "cosine", "margin"];
+
+/// Weights of a logistic model over [`Evidence`], and where it draws its lines. Cosines of different embedders mean
+/// different things, so each embedder has its own.
 ///
 /// # Source
-/// Fitted by logistic regression over four corpora (a product's documentation, encyclopaedia paragraphs, this
-/// program's manual, a library's documentation), each with its own questions and with questions of the others;
-/// classes weighted equally. Leaving one corpus out, the area under the ROC curve is 0.94 to 1.00 with vectors and
-/// 0.91 to 0.99 with words alone; `docs/development/benches.md` says how to measure it on a book.
+/// Fitted by logistic regression with `docent eval fit` over five corpora, each with its own questions and with
+/// questions of the others; `evals/scope/README.md` has the command, the corpora and what it measures when it leaves
+/// one corpus out.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Calibration {
-    bias: f32,
-    coverage: f32,
-    unknown: f32,
-    peak: f32,
-    cosine: f32,
-    margin: f32,
+    /// The sum without any signal.
+    pub bias: f32,
+    /// A weight for each of [`SIGNALS`].
+    pub weights: [f32; SIGNALS.len()],
+    /// Below this trust, passages are not good enough: one of twenty of a book's own questions stands below it.
+    pub uncertain_below: f32,
+    /// Below this trust, the question is not about the book: one of a hundred of its own stands below it.
+    pub out_of_scope_below: f32,
 }
 
 /// For words alone, and for embedders that nobody has calibrated.
-const WORDS: Calibration =
-    Calibration { bias: -2.83, coverage: 6.23, unknown: -2.81, peak: 2.0, cosine: 0.0, margin: 0.0 };
+const WORDS: Calibration = Calibration {
+    bias: -6.113,
+    weights: [4.574, -1.42, -3.03, 3.091, 0.0, 0.0],
+    uncertain_below: 0.34,
+    out_of_scope_below: 0.21,
+};
 
 /// For the built-in encoder.
-const MINILM: Calibration =
-    Calibration { bias: -6.89, coverage: 2.71, unknown: -1.92, peak: 2.12, cosine: 11.72, margin: 4.15 };
+const MINILM: Calibration = Calibration {
+    bias: -9.359,
+    weights: [1.614, -2.266, -2.884, 2.45, 10.914, 10.13],
+    uncertain_below: 0.434,
+    out_of_scope_below: 0.218,
+};
 
 impl Calibration {
     /// The calibration for what actually searched: `fingerprint` is `None` when only words did.
@@ -135,9 +183,34 @@ impl Calibration {
     }
 }
 
-/// Below this trust, passages are not good enough. At 0.4, nine of ten foreign questions are refused, and fewer than
-/// one of a hundred of a book's own direct questions.
-const UNCERTAIN_BELOW: f32 = 0.4;
+#[cfg(test)]
+mod tests {
+    use super::is_name;
 
-/// Below this trust, the question is not about the book.
-const OUT_OF_SCOPE_BELOW: f32 = 0.15;
+    fn check(text: &str, expected: &[&str]) {
+        let names: Vec<&str> = text
+            .split(|character: char| character.is_whitespace() || ",?!.".contains(character))
+            .filter(|word| !word.is_empty() && is_name(text, word, "en"))
+            .collect();
+        assert_eq!(names, expected, "{text}");
+    }
+
+    #[test]
+    fn capitals_and_digits_inside_a_sentence_make_names() {
+        check("How do I set up micro-ROS on an ESP32 board?", &["micro-ROS", "ESP32"]);
+        check("Homebrew works. Does the Helm chart?", &["Helm"]);
+        check("what did gRPC bring", &["gRPC"]);
+    }
+
+    #[test]
+    fn numbers_and_single_letters_are_none() {
+        check("In 1880, how did A/B tests and I'm fare?", &["A/B"]);
+        check("What is plan B?", &[]);
+    }
+
+    #[test]
+    fn german_nouns_are_none() {
+        assert!(!is_name("Wie misst man das Drehmoment?", "Drehmoment", "de"));
+        assert!(is_name("Wie nutzt man ESP32?", "ESP32", "de"));
+    }
+}

@@ -17,7 +17,7 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 
 pub use embedder::{EmbedRole, Embedder};
-pub use evidence::{Calibration, Evidence, Verdict};
+pub use evidence::{Calibration, Evidence, SIGNALS, Verdict};
 pub use passages::PassageLimits;
 pub use retriever::{Retriever, SharedIndex};
 

@@ -68,6 +68,22 @@ fn the_book_says_which_words_it_never_uses() {
 }
 
 #[test]
+fn words_that_no_given_chunk_holds_are_missing() {
+    let book = index_of(&[
+        chunk(1, "Hooks", &[], "Call useEffect there."),
+        chunk(2, "Torque", &[], "The effect of use."),
+    ]);
+    let missing = |query: &str, chunks: &[u32]| {
+        let chunks: Vec<crate::Ordinal> = chunks.iter().copied().map(crate::Ordinal).collect();
+        book.missing_words(query, &chunks).join(" ")
+    };
+    assert_eq!(missing("What is the torque of Atlas?", &[0]), "torque Atlas");
+    assert_eq!(missing("What is the torque of Atlas?", &[0, 1]), "Atlas");
+    assert_eq!(missing("use-effect", &[1]), "");
+    assert_eq!(missing("torque", &[]), "torque");
+}
+
+#[test]
 fn an_unseen_term_is_the_most_telling() {
     let book = small_book();
     let idf = |text: &str| book.idf(&crate::analyze(text)[0]);
