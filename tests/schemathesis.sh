@@ -21,7 +21,7 @@ cleanup() {
   rm -rf "$work"
 }
 trap cleanup EXIT
-env -i PATH="$PATH" DOCENT_EMBEDDER=none DOCENT_DATA_DIR="$work/data" HOST=127.0.0.1 PORT=0 \
+env -i PATH="$PATH" DOCENT_ADDRESS_LIMIT=0 DOCENT_EMBEDDER=none DOCENT_DATA_DIR="$work/data" HOST=127.0.0.1 PORT=0 \
   "$DOCENT" serve docs 2>"$work/log" &
 server=$!
 for _ in $(seq 300); do

@@ -10,7 +10,7 @@ use crate::answer::{Answerer, Generator};
 use crate::config::{Config, EmbedderChoice, GeneratorChoice, redact_url};
 use crate::conversations::{Conversations, PostgresOptions, StoreError};
 use crate::providers::{
-    Gemini, GeminiOptions, ModelCheck, ModelUse, OpenAi, OpenAiOptions, ThinkingLevel, http_client,
+    Allowance, Gemini, GeminiOptions, ModelCheck, ModelUse, OpenAi, OpenAiOptions, ThinkingLevel, http_client,
 };
 use crate::retrieve::{Embedder, PassageLimits, Retriever, SharedIndex};
 use crate::status::{CHECK, Service, Services};
@@ -59,6 +59,7 @@ pub struct Providers {
     gemini: Option<Arc<Gemini>>,
     openai: Option<Arc<OpenAi>>,
     services: Services,
+    allowance: Arc<Allowance>,
 }
 
 impl Providers {
@@ -66,9 +67,11 @@ impl Providers {
     pub fn new(config: &Config, services: &Services) -> Self {
         let services = services.clone();
         if config.gemini.is_none() && config.openai.is_none() {
-            return Self { gemini: None, openai: None, services };
+            return Self { gemini: None, openai: None, services, allowance: Arc::default() };
         }
         let client = http_client();
+        let allowance =
+            Arc::new(Allowance::new(config.daily_budget, Some(config.data_dir.join("paid-calls"))));
         let gemini = config.gemini.as_ref().map(|settings| {
             let gemini = Gemini::new(
                 client.clone(),
@@ -85,7 +88,7 @@ impl Providers {
                     ..GeminiOptions::default()
                 },
             );
-            Arc::new(gemini.telling(&services))
+            Arc::new(gemini.telling(&services).within(&allowance))
         });
         let openai = config.openai.as_ref().map(|settings| {
             let openai = OpenAi::new(
@@ -100,9 +103,9 @@ impl Providers {
                     ..OpenAiOptions::default()
                 },
             );
-            Arc::new(openai.telling(&services))
+            Arc::new(openai.telling(&services).within(&allowance))
         });
-        Self { gemini, openai, services }
+        Self { gemini, openai, services, allowance }
     }
 
     /// The embedder that the configuration wants.
@@ -195,6 +198,11 @@ impl Providers {
                 json!({"model": model, "embedding_model": embedding, "url": redact_url(&settings.base_url)});
             self.services.in_use(Service::OpenAi, facts);
         }
+    }
+
+    /// Paid calls of today and how many there may be; `None` without a limit.
+    pub fn allowance_today(&self) -> Option<(u32, u32)> {
+        self.allowance.today()
     }
 
     /// Asks the providers whether the models that are in use exist, without cost; logs what is wrong and tells health.

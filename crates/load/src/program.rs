@@ -73,7 +73,10 @@ impl Program {
             .env("HOST", "127.0.0.1")
             .env("PORT", address.port().to_string())
             .env("DOCENT_DATA_DIR", &setup.data)
-            .env("DOCENT_EMBEDDER", &setup.embedder);
+            .env("DOCENT_EMBEDDER", &setup.embedder)
+            // All readers come from one address, and nothing is paid.
+            .env("DOCENT_ADDRESS_LIMIT", "0")
+            .env("DOCENT_DAILY_BUDGET", "0");
         if let Some(provider) = setup.provider {
             command
                 .env("GEMINI_API_KEY", "not-a-real-key")

@@ -313,6 +313,9 @@ impl Run {
         let code =
             if error.kind() == "blocked" { NoticeCode::AnswerWithheld } else { NoticeCode::ModelResting };
         let message = match code {
+            _ if error.kind() == "budget_spent" => {
+                "Today's allowance for the model is used up. Here is what the book says."
+            }
             NoticeCode::AnswerWithheld => "The model withheld its answer. Here is what the book says.",
             _ => "The model is resting. Here is what the book says.",
         };

@@ -61,8 +61,27 @@ pub struct Config {
     pub max_streams: usize,
     /// How long a finished stream can be resumed.
     pub resume_window: Duration,
+    /// Questions a minute from one address; 0 for no limit.
+    pub questions_per_address: u32,
+    /// Questions a minute in one conversation; 0 for no limit.
+    pub questions_per_conversation: u32,
+    /// Whether a proxy names the client.
+    pub proxy: Proxy,
+    /// Calls to models a day; 0 for no limit.
+    pub daily_budget: u32,
     /// Opens the owner's routes; `None` closes them.
     pub admin_token: Option<Secret>,
+}
+
+/// Whether a proxy in front says who the client is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proxy {
+    /// When it runs on this machine.
+    Auto,
+    /// Always.
+    Yes,
+    /// Never.
+    No,
 }
 
 /// Which embedder is wanted.
@@ -217,6 +236,7 @@ impl Reader<'_> {
             ],
         );
         self.check_choices(embedder, generator, gemini.as_ref(), openai.as_ref());
+        self.check_required(gemini.is_some(), openai.is_some());
         Config {
             host: self
                 .parse("HOST", "an IP address such as 0.0.0.0 or 127.0.0.1")
@@ -238,6 +258,10 @@ impl Reader<'_> {
             answer_timeout: Duration::from_secs(self.between("DOCENT_ANSWER_TIMEOUT", 1, 600)),
             max_streams: self.between("DOCENT_MAX_STREAMS", 1, 100_000) as usize,
             resume_window: Duration::from_secs(self.between("DOCENT_RESUME_SECONDS", 0, 3600)),
+            questions_per_address: self.between("DOCENT_ADDRESS_LIMIT", 0, 100_000) as u32,
+            questions_per_conversation: self.between("DOCENT_CONVERSATION_LIMIT", 0, 100_000) as u32,
+            proxy: self.proxy(),
+            daily_budget: self.between("DOCENT_DAILY_BUDGET", 0, 100_000_000) as u32,
             admin_token: self.admin_token(),
         }
     }
@@ -322,6 +346,36 @@ impl Reader<'_> {
                 "OPENAI_MODEL",
                 "is not set but DOCENT_GENERATOR is openai; set it and OPENAI_BASE_URL".into(),
             );
+        }
+    }
+
+    /// The edge of a Hugging Face Space is a proxy that appends the client's address.
+    fn proxy(&mut self) -> Proxy {
+        let proxy =
+            self.choice("DOCENT_PROXY", &[("auto", Proxy::Auto), ("yes", Proxy::Yes), ("no", Proxy::No)]);
+        if proxy == Proxy::Auto && self.values.on_a_space() { Proxy::Yes } else { proxy }
+    }
+
+    fn check_required(&mut self, gemini: bool, openai: bool) {
+        for name in self.list("DOCENT_REQUIRE") {
+            let name = name.to_ascii_lowercase();
+            let (there, variable) = match name.as_str() {
+                "gemini" => (gemini, "GEMINI_API_KEY"),
+                "openai" => (openai, "OPENAI_BASE_URL"),
+                "qdrant" => (!self.values.get("QDRANT_URL").is_empty(), "QDRANT_URL"),
+                "postgres" => (!self.values.get("DATABASE_URL").is_empty(), "DATABASE_URL"),
+                _ => {
+                    let message =
+                        format!("names '{name}'; expected a list of gemini, openai, qdrant, postgres");
+                    self.problem("DOCENT_REQUIRE", message);
+                    continue;
+                }
+            };
+            if !there {
+                let message =
+                    format!("is not set, but DOCENT_REQUIRE names {name}; set it, or take {name} out there");
+                self.problem(variable, message);
+            }
         }
     }
 

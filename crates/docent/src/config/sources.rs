@@ -35,6 +35,7 @@ impl Origin {
 #[derive(Debug, Clone)]
 pub struct Values {
     values: BTreeMap<&'static str, (String, Origin)>,
+    on_a_space: bool,
 }
 
 impl Values {
@@ -58,6 +59,7 @@ impl Values {
         let environment = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         values.take(environment, Origin::Environment);
+        values.on_a_space = std::env::var_os("SPACE_ID").is_some();
         (values, problems)
     }
 
@@ -71,12 +73,17 @@ impl Values {
         self.values.get(name).map_or(Origin::Default, |(_, origin)| *origin)
     }
 
+    /// Whether this runs as a Hugging Face Space, whose containers have `SPACE_ID`.
+    pub fn on_a_space(&self) -> bool {
+        self.on_a_space
+    }
+
     fn defaults() -> Self {
         let values = VARIABLES
             .iter()
             .map(|variable| (variable.name, (variable.default.to_owned(), Origin::Default)))
             .collect();
-        Self { values }
+        Self { values, on_a_space: false }
     }
 
     /// Names are compared without case, as the earlier service did. A blank value counts as not set,

@@ -107,3 +107,21 @@ fn a_wrong_database_is_named_without_its_password() {
         assert!(found[0].starts_with(start) && !found[0].contains("geheim"), "{found:?}");
     }
 }
+
+#[test]
+fn what_is_required_must_be_configured() {
+    let required = ("DOCENT_REQUIRE", "gemini, Qdrant,postgres,moon");
+    let found = problems(&[required]);
+    for start in ["GEMINI_API_KEY: is not set", "QDRANT_URL: is not set", "DATABASE_URL: is not set"] {
+        assert!(found.iter().any(|line| line.starts_with(start)), "{start} is missing in {found:#?}");
+    }
+    assert!(found.iter().any(|line| line.starts_with("DOCENT_REQUIRE: names 'moon'")), "{found:#?}");
+    assert_eq!(problems(&[("DOCENT_REQUIRE", "gemini"), ("GEMINI_API_KEY", "k")]), [""; 0]);
+}
+
+#[test]
+fn an_admin_token_is_no_short_word() {
+    assert!(problems(&[("DOCENT_ADMIN_TOKEN", "letmein")])[0].contains("openssl rand"));
+    assert!(config(&[("DOCENT_ADMIN_TOKEN", "0123456789abcdef")]).admin_token.is_some());
+    assert!(config(&[]).admin_token.is_none());
+}

@@ -80,6 +80,23 @@ pub const VARIABLES: &[Variable] = &[
     variable("DOCENT_MAX_ANSWER_TOKENS", "2048", "upper bound of a generated answer, thinking included"),
     variable("DOCENT_ANSWER_TIMEOUT", "60", "seconds that one answer may take in all"),
     variable("DOCENT_MAX_STREAMS", "1024", "answers at the same time; more get 429 at once"),
+    variable("DOCENT_ADDRESS_LIMIT", "60", "questions a minute from one address; 0 for no limit"),
+    variable("DOCENT_CONVERSATION_LIMIT", "20", "questions a minute in one conversation; 0 for no limit"),
+    variable(
+        "DOCENT_PROXY",
+        "auto",
+        "whether a proxy in front names the client: yes, no, or auto (on this machine, or on a Space)",
+    ),
+    variable(
+        "DOCENT_DAILY_BUDGET",
+        "1000",
+        "calls to models a day (UTC), after which answers quote the book; 0 for no limit",
+    ),
+    variable(
+        "DOCENT_REQUIRE",
+        "",
+        "services that must be configured, comma-separated: gemini, openai, qdrant, postgres",
+    ),
     variable("DOCENT_RESUME_SECONDS", "300", "how long a finished stream can be resumed"),
     secret("DOCENT_ADMIN_TOKEN", "opens the owner's routes (probes, metrics); without it they are closed"),
     variable("DOCENT_LOG_CONTENT", "false", "write questions and answers to the log"),

@@ -2,14 +2,14 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{Extensions, HeaderMap};
 use axum::response::{IntoResponse, Response};
 use utoipa::IntoParams;
 
 use super::error::{ApiError, Problem};
 use super::events::{StreamEvent, stream_response};
 use super::wire::{ChatAnswer, ChatRequest, Fields, PathId, WireFailure, path_uuid};
-use super::{App, Phase};
+use super::{App, Phase, client};
 use crate::answer::{Notice, NoticeCode, Subject};
 use crate::conversations::{ConversationId, MessageId};
 use crate::parts::Parts;
@@ -47,13 +47,20 @@ const SCOPE_CHARS: usize = 64;
         (status = 413, description = "The body is over 64 KiB", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not application/json", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "One or more fields are wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "All answer slots are taken", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "All answer slots are taken, or this reader asks too often", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The service is starting or stopping, or the store is away", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn ask(State(app): State<App>, fields: Fields) -> Result<Response, ApiError> {
+pub(super) async fn ask(
+    State(app): State<App>,
+    headers: HeaderMap,
+    extensions: Extensions,
+    fields: Fields,
+) -> Result<Response, ApiError> {
     let (asked, streamed) = read(fields)?;
     let parts = opened(&app)?;
+    let address = client::address(&app, &headers, &extensions);
+    app.limits().take(address, asked.conversation.map(|conversation| conversation.0))?;
     if let Some(conversation) = asked.conversation {
         known(parts, conversation).await?;
     }

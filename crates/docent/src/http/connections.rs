@@ -8,11 +8,16 @@ use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
+
+use super::client::Peer;
 
 /// After this pause the program tries again to take a connection, when it has run out of descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -51,10 +56,14 @@ pub async fn serve_connections(
             () = &mut stop => break,
         };
         match connection {
-            Ok((connection, _)) => {
+            Ok((connection, peer)) => {
                 prepare(&connection, patience.unread);
                 // The router is shared: its clone is one more owner, not a copy of the routes.
-                let service = TowerToHyperService::new(router.clone());
+                let inner = TowerToHyperService::new(router.clone());
+                let service = service_fn(move |mut request: Request<Incoming>| {
+                    request.extensions_mut().insert(Peer(peer.ip()));
+                    inner.call(request)
+                });
                 let served = running.watch(http.serve_connection(TokioIo::new(connection), service));
                 tokio::spawn(async move {
                     if let Err(error) = served.await {

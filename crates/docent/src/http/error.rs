@@ -35,6 +35,11 @@ pub enum ApiError {
     MethodNotAllowed,
     /// All answer slots are taken.
     Busy,
+    /// This reader asks too often.
+    TooManyQuestions {
+        /// Seconds until the next question is free.
+        retry_after: u64,
+    },
     /// The parts are still being opened.
     Starting,
     /// The program is about to end.
@@ -158,6 +163,12 @@ impl ApiError {
                 "busy",
                 "Service temporarily busy, please try again in a moment".into(),
                 Some(2),
+            ),
+            Self::TooManyQuestions { retry_after } => (
+                S::TOO_MANY_REQUESTS,
+                "too_many_questions",
+                format!("too many questions in a short time; please wait {retry_after} s"),
+                Some(u32::try_from(*retry_after).unwrap_or(u32::MAX)),
             ),
             Self::Starting => (
                 S::SERVICE_UNAVAILABLE,

@@ -122,6 +122,14 @@ fn services(parts: &Parts, reports: Vec<ServiceReport>) -> Value {
     if let Some(state) = parts.conversations.postgres_state().filter(|state| state.waiting > 0) {
         services["postgres"]["waiting"] = state.waiting.into();
     }
+    if let Some((calls_today, daily_budget)) = parts.providers.allowance_today() {
+        for service in [Service::Gemini, Service::OpenAi] {
+            if let Some(row) = services.get_mut(service.name()).filter(|row| row.get("instead").is_none()) {
+                row["calls_today"] = calls_today.into();
+                row["daily_budget"] = daily_budget.into();
+            }
+        }
+    }
     services
 }
 

@@ -1,6 +1,7 @@
 //! The program as the web sees it. Only this room knows status codes, headers and event names.
 
 mod chat;
+mod client;
 mod connections;
 mod conversation;
 mod error;
@@ -8,6 +9,7 @@ mod events;
 mod feedback;
 mod guard;
 mod health;
+mod limits;
 mod openapi;
 pub mod origins;
 mod owner;
@@ -25,6 +27,8 @@ use tokio::time::Instant;
 use crate::config::Config;
 use crate::parts::{PROBE_LIMIT, Parts};
 use crate::turn::Turns;
+
+use limits::Limits;
 
 pub use connections::{Patience, serve_connections};
 pub use openapi::document as openapi_document;
@@ -54,6 +58,7 @@ struct Inner {
     parts: OnceLock<Parts>,
     turns: Turns,
     permits: Arc<Semaphore>,
+    limits: Limits,
     probed: tokio::sync::Mutex<Option<Instant>>,
 }
 
@@ -62,9 +67,10 @@ impl App {
     pub fn new(config: Config) -> Self {
         let turns = Turns::new(config.resume_window);
         let permits = Arc::new(Semaphore::new(config.max_streams));
+        let limits = Limits::new(config.questions_per_address, config.questions_per_conversation);
         let (phase, _) = watch::channel(Phase::Starting);
         let probed = tokio::sync::Mutex::default();
-        Self(Arc::new(Inner { config, phase, parts: OnceLock::new(), turns, permits, probed }))
+        Self(Arc::new(Inner { config, phase, parts: OnceLock::new(), turns, permits, limits, probed }))
     }
 
     /// Puts the opened parts in place; from here on questions are answered.
@@ -111,6 +117,10 @@ impl App {
 
     fn config(&self) -> &Config {
         &self.0.config
+    }
+
+    fn limits(&self) -> &Limits {
+        &self.0.limits
     }
 
     fn permits(&self) -> &Arc<Semaphore> {

@@ -103,6 +103,25 @@ mod tests {
         check(list, "https://my-app-evil.example-team.vercel.app", false);
         check(list, "https://my-app--team.vercel.app", false);
         check(list, "https://other-git-main-team.vercel.app", false);
+        // Tricks with what follows, precedes or hides in the host.
+        for origin in [
+            "https://my-app-x-team.vercel.app.evil.example",
+            "https://my-app-x-team.vercel.app:8443",
+            "https://my-app-x-team.vercel.app/",
+            "https://my-app-x-team.vercel.app@evil.example",
+            "https://evil.example/my-app-x-team.vercel.app",
+            "https://evil.example#my-app-x-team.vercel.app",
+            "https://my-app-evil.example/-team.vercel.app",
+            "https://my-app-evil.example?-team.vercel.app",
+            "https://my-app-a%2eb-team.vercel.app",
+            "https://my-app-ä-team.vercel.app",
+            "https://my-app-*-team.vercel.app",
+            "http://my-app-x-team.vercel.app",
+            "https://evil-my-app-x-team.vercel.app",
+            "https://my-app-x-team.vercel.appx",
+        ] {
+            check(list, origin, false);
+        }
     }
 
     #[test]

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 
 use axum::Json;
 use axum::extract::{Query, State};
+use axum::http::{Extensions, HeaderMap};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::App;
 use super::chat::opened;
 use super::error::{ApiError, FieldError, Problem};
+use super::{App, client};
 use crate::answer::href;
 use crate::retrieve;
 
@@ -92,17 +93,22 @@ pub(super) struct LexicalView {
     responses(
         (status = 200, description = "The hits", body = SearchView),
         (status = 422, description = "A parameter is missing or wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "This reader asks too often", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The service is starting or stopping", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn search(
     State(app): State<App>,
+    headers: HeaderMap,
+    extensions: Extensions,
     parameters: Result<Query<HashMap<String, String>>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Json<SearchView>, ApiError> {
     let Query(parameters) = parameters
         .map_err(|_| ApiError::field("q", "the query string is not valid percent-encoded UTF-8"))?;
     let (query, limit) = read(&parameters)?;
     let parts = opened(&app)?;
+    // A search may embed its query, which a provider bills like a question's.
+    app.limits().take(client::address(&app, &headers, &extensions), None)?;
     let answerer = &parts.answerer;
     let found = retrieve::retrieve(&answerer.retriever, &answerer.embedder, &query, answerer.limits).await;
     let index = answerer.retriever.index();

@@ -60,6 +60,12 @@ pub enum ProviderError {
         /// Waiting a moment does not help: the quota of the day (or of the account) is spent.
         daily: bool,
     },
+    /// We do not ask: the calls that we may pay for today are used up.
+    #[error("today's allowance of calls to {provider} is used up (DOCENT_DAILY_BUDGET)")]
+    BudgetSpent {
+        /// Who is not asked.
+        provider: Provider,
+    },
     /// Overloaded, broken, or not to be reached.
     #[error("{provider} is unavailable: {detail}")]
     Unavailable {
@@ -125,6 +131,7 @@ impl ProviderError {
             Self::RateLimited { daily, .. } => !daily,
             Self::Unavailable { .. } | Self::Timeout { .. } | Self::Interrupted { .. } => true,
             Self::Unauthorized { .. }
+            | Self::BudgetSpent { .. }
             | Self::BadRequest { .. }
             | Self::NotFound { .. }
             | Self::Blocked { .. }
@@ -143,6 +150,7 @@ impl ProviderError {
             Self::Unauthorized { .. } => "unauthorized",
             Self::RateLimited { daily: false, .. } => "rate_limited",
             Self::RateLimited { daily: true, .. } => "quota_exhausted",
+            Self::BudgetSpent { .. } => "budget_spent",
             Self::Unavailable { .. } => "unavailable",
             Self::Timeout { .. } => "timeout",
             Self::BadRequest { .. } => "bad_request",
@@ -172,6 +180,7 @@ impl ProviderError {
                 "wait until the quota is reset (midnight Pacific for Gemini), name more models, or turn billing on"
                     .to_owned()
             }
+            Self::BudgetSpent { .. } => "wait until midnight UTC, or raise DOCENT_DAILY_BUDGET".to_owned(),
             Self::Unavailable { .. } | Self::Timeout { .. } | Self::Interrupted { .. } => {
                 "wait; if it lasts, check the network and the provider's status page".to_owned()
             }
@@ -189,6 +198,7 @@ impl ProviderError {
         match self {
             Self::Unauthorized { provider, .. }
             | Self::RateLimited { provider, .. }
+            | Self::BudgetSpent { provider }
             | Self::Unavailable { provider, .. }
             | Self::Timeout { provider, .. }
             | Self::BadRequest { provider, .. }

@@ -24,7 +24,8 @@ use super::rest::Rests;
 use super::retry::{Attempts, Budget, told};
 use super::vectors::{REPLY_BYTES, read_vector, refuse_empty};
 use super::{
-    Delta, DeltaStream, EmbedRole, FinishReason, ModelCheck, ModelUse, Prompt, Provider, ProviderError,
+    Allowance, Delta, DeltaStream, EmbedRole, FinishReason, ModelCheck, ModelUse, Prompt, Provider,
+    ProviderError,
 };
 use crate::secret::Secret;
 use crate::status::{Gauge, Service, Services};
@@ -97,6 +98,7 @@ pub struct Gemini {
     models_url: String,
     key: Option<HeaderValue>,
     rests: Arc<Rests>,
+    allowance: Arc<Allowance>,
     generating: Gauge,
     embedding: Gauge,
 }
@@ -122,9 +124,17 @@ impl Gemini {
             models_url,
             key,
             rests: Arc::default(),
+            allowance: Arc::default(),
             generating: nobody.gauge(Service::Gemini, "generate"),
             embedding: nobody.gauge(Service::Gemini, "embed"),
         }
+    }
+
+    /// Counts answers and embedded questions in `allowance`; ingest is the operator's own decision and not counted.
+    #[must_use]
+    pub fn within(mut self, allowance: &Arc<Allowance>) -> Self {
+        self.allowance = Arc::clone(allowance);
+        self
     }
 
     /// Tells `services` how every call went.
@@ -214,7 +224,16 @@ impl Gemini {
     ) -> Result<DeltaStream, ProviderError> {
         let first_byte_timeout = self.options.first_byte_timeout;
         let (rests, gauge) = (&self.rests, &self.generating);
-        let attempts = Attempts { model, rests, gauge, budget, others_wait, first_byte_timeout };
+        let attempts = Attempts {
+            model,
+            rests,
+            provider: PROVIDER,
+            allowance: Some(&self.allowance),
+            gauge,
+            budget,
+            others_wait,
+            first_byte_timeout,
+        };
         let stream = attempts.run(|limit| self.attempt_any_level(model, prompt, limit)).await?;
         Ok(told(stream, gauge.clone()))
     }
@@ -282,7 +301,16 @@ impl Gemini {
         let model = bare_model(&self.options.embedding_model);
         let first_byte_timeout = self.options.first_byte_timeout;
         let (rests, gauge) = (&self.rests, &self.embedding);
-        let attempts = Attempts { model, rests, gauge, budget, others_wait: false, first_byte_timeout };
+        let attempts = Attempts {
+            model,
+            rests,
+            provider: PROVIDER,
+            allowance: (role == EmbedRole::Query).then_some(&*self.allowance),
+            gauge,
+            budget,
+            others_wait: false,
+            first_byte_timeout,
+        };
         attempts.run(|limit| self.embed_once(texts, role, limit)).await
     }
 
@@ -430,6 +458,7 @@ fn another_model_may_help(error: &ProviderError) -> bool {
         | ProviderError::NotFound { .. }
         | ProviderError::BadResponse { .. } => true,
         ProviderError::Unauthorized { .. }
+        | ProviderError::BudgetSpent { .. }
         | ProviderError::BadRequest { .. }
         | ProviderError::Blocked { .. } => false,
     }

@@ -6,6 +6,7 @@
 //! are retried inside one time budget, a provider's stated wait included; after the first delta nothing is retried.
 //! A model that refused, or failed several questions in a row, rests a while. Prompts and answers are never logged.
 
+mod allowance;
 mod delta_reader;
 mod error;
 pub mod gemini;
@@ -22,6 +23,7 @@ use std::time::Duration;
 
 use futures_util::Stream;
 
+pub use allowance::Allowance;
 pub use error::{Provider, ProviderError};
 pub use gemini::{Gemini, GeminiOptions, ThinkingLevel};
 pub use http::http_client;

@@ -25,7 +25,8 @@ use super::rest::Rests;
 use super::retry::{Attempts, Budget, parse_duration, told};
 use super::vectors::{REPLY_BYTES, read_vector, refuse_empty};
 use super::{
-    Delta, DeltaStream, EmbedRole, FinishReason, ModelCheck, ModelUse, Prompt, Provider, ProviderError,
+    Allowance, Delta, DeltaStream, EmbedRole, FinishReason, ModelCheck, ModelUse, Prompt, Provider,
+    ProviderError,
 };
 use crate::secret::Secret;
 use crate::status::{Gauge, Service, Services};
@@ -101,6 +102,7 @@ pub struct OpenAi {
     authorization: Option<HeaderValue>,
     learned: Arc<Learned>,
     rests: Arc<Rests>,
+    allowance: Arc<Allowance>,
     generating: Gauge,
     embedding: Gauge,
 }
@@ -147,9 +149,17 @@ impl OpenAi {
             authorization,
             learned: Arc::default(),
             rests: Arc::default(),
+            allowance: Arc::default(),
             generating: nobody.gauge(Service::OpenAi, "generate"),
             embedding: nobody.gauge(Service::OpenAi, "embed"),
         }
+    }
+
+    /// Counts answers and embedded questions in `allowance`; ingest is the operator's own decision and not counted.
+    #[must_use]
+    pub fn within(mut self, allowance: &Arc<Allowance>) -> Self {
+        self.allowance = Arc::clone(allowance);
+        self
     }
 
     /// Tells `services` how every call went.
@@ -177,7 +187,8 @@ impl OpenAi {
     /// The last failure, when no answer began.
     pub async fn generate(&self, prompt: &Prompt) -> Result<DeltaStream, ProviderError> {
         let gauge = &self.generating;
-        let attempts = self.attempts(&self.options.model, gauge, self.options.time_budget);
+        let mut attempts = self.attempts(&self.options.model, gauge, self.options.time_budget);
+        attempts.allowance = Some(&self.allowance);
         let stream = attempts.run(|limit| self.attempt_any_dialect(prompt, limit)).await?;
         Ok(told(stream, gauge.clone()))
     }
@@ -212,7 +223,16 @@ impl OpenAi {
     fn attempts<'a>(&'a self, model: &'a str, gauge: &'a Gauge, budget: Duration) -> Attempts<'a> {
         let first_byte_timeout = self.options.first_byte_timeout;
         let budget = Budget::start(budget);
-        Attempts { model, rests: &self.rests, gauge, budget, others_wait: false, first_byte_timeout }
+        Attempts {
+            model,
+            rests: &self.rests,
+            provider: PROVIDER,
+            allowance: None,
+            gauge,
+            budget,
+            others_wait: false,
+            first_byte_timeout,
+        }
     }
 
     /// Asks as the server is known to want it, and again whenever a refusal teaches something new.
@@ -272,7 +292,8 @@ impl OpenAi {
             EmbedRole::Query => QUERY_BUDGET.min(self.options.time_budget),
             EmbedRole::Passage => self.options.time_budget,
         };
-        let attempts = self.attempts(&self.options.embedding_model, &self.embedding, budget);
+        let mut attempts = self.attempts(&self.options.embedding_model, &self.embedding, budget);
+        attempts.allowance = (role == EmbedRole::Query).then_some(&*self.allowance);
         attempts.run(|limit| self.embed_once(texts, role, dimensions, limit)).await
     }
 

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use super::rest::Rests;
-use super::{DeltaStream, ProviderError};
+use super::{Allowance, DeltaStream, Provider, ProviderError};
 use crate::status::Gauge;
 
 /// First wait after a failure that named no wait; doubles with each attempt.
@@ -88,6 +88,10 @@ pub(crate) struct Attempts<'a> {
     pub(crate) model: &'a str,
     /// Which models are resting.
     pub(crate) rests: &'a Rests,
+    /// Who asks, for errors of our own.
+    pub(crate) provider: Provider,
+    /// What every attempt is counted in; `None` for work that the operator asked for.
+    pub(crate) allowance: Option<&'a Allowance>,
     /// Who is told how each attempt went.
     pub(crate) gauge: &'a Gauge,
     /// Time for all attempts.
@@ -116,6 +120,12 @@ impl Attempts<'_> {
             let outcome = match resting {
                 Ok(()) => {
                     let began = Instant::now();
+                    let allowed = self.allowance.is_none_or(Allowance::spend);
+                    if !allowed {
+                        let spent = Err(ProviderError::BudgetSpent { provider: self.provider });
+                        tell(self.gauge, began, &spent);
+                        return spent;
+                    }
                     let outcome = once(self.budget.share(self.first_byte_timeout, self.others_wait)).await;
                     tell(self.gauge, began, &outcome);
                     outcome
@@ -195,7 +205,6 @@ pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Provider;
     use super::*;
 
     const PROVIDER: Provider = Provider::Gemini;

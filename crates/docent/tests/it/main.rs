@@ -12,6 +12,7 @@ mod faults;
 mod goldens;
 mod health;
 mod ingest;
+mod limits;
 mod lives;
 mod origins;
 mod outbox;
