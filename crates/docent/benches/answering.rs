@@ -120,7 +120,7 @@ fn turn(bencher: Bencher<'_, '_>) {
     let conversations = store("turns.sqlite");
     let answerer = &SAMPLE.answerer;
     let permits = Arc::new(Semaphore::new(1));
-    let turns = Turns::new(Duration::from_secs(300));
+    let turns = Turns::new(Duration::from_secs(300), docent::metrics::Metrics::default());
     bencher.bench_local(|| {
         RUNTIME.block_on(async {
             let permit = permits.clone().acquire_owned().await.expect("the semaphore stays open");

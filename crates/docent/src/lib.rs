@@ -12,6 +12,7 @@ pub mod database;
 pub mod eval;
 pub mod http;
 pub mod ingest;
+pub mod metrics;
 pub mod parts;
 pub mod providers;
 pub mod retrieve;

@@ -22,6 +22,7 @@ use crate::answer::{
     TokenUsage, answer,
 };
 use crate::conversations::{ConversationId, Conversations, Message, MessageId, Role};
+use crate::metrics::Metrics;
 
 /// Exchanges of a conversation that a follow-up may lean on.
 const HISTORY: usize = 3;
@@ -192,6 +193,7 @@ pub struct Turns {
     tasks: TaskTracker,
     stop: CancellationToken,
     resume_window: Duration,
+    metrics: Metrics,
 }
 
 #[derive(Debug, Default)]
@@ -211,13 +213,14 @@ struct Finished {
 }
 
 impl Turns {
-    /// Turns that stay resumable for `resume_window` after their end.
-    pub fn new(resume_window: Duration) -> Self {
+    /// Turns that stay resumable for `resume_window` after their end, and are counted in `metrics`.
+    pub fn new(resume_window: Duration, metrics: Metrics) -> Self {
         Self {
             kept: Arc::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             resume_window,
+            metrics,
         }
     }
 
@@ -241,6 +244,7 @@ impl Turns {
             conversations: conversations.clone(),
             conversation,
             log: Arc::clone(&log),
+            metrics: self.metrics.clone(),
             stop_all: self.stop.clone(),
         };
         let turns = self.clone();
@@ -318,6 +322,7 @@ struct Turn {
     conversations: Conversations,
     conversation: ConversationId,
     log: Arc<TurnLog>,
+    metrics: Metrics,
     stop_all: CancellationToken,
 }
 
@@ -375,11 +380,14 @@ impl Turn {
             answer_tokens = ending.usage.answer_tokens,
             "turn ended"
         );
+        let TokenUsage { prompt_tokens, answer_tokens } = ending.usage;
+        self.metrics.turn_ended(ending.outcome.name(), ending.degraded, prompt_tokens, answer_tokens);
         self.log.push(TurnEvent::Ended(Box::new(ending)));
     }
 
     /// Passes the answer's events on and collects its text and notices; a stop ends it early.
     async fn follow(&self, question: Question, notices: &mut Vec<Notice>) -> (String, Ending) {
+        let began = Instant::now();
         let mut text = String::new();
         let mut sources = Vec::new();
         let mut events = answer(&self.answerer, question);
@@ -396,6 +404,9 @@ impl Turn {
                     self.log.push(TurnEvent::Sources(considered));
                 }
                 Some(Some(AnswerEvent::Delta(piece))) => {
+                    if text.is_empty() {
+                        self.metrics.first_token(began.elapsed());
+                    }
                     text.push_str(&piece);
                     self.log.push(TurnEvent::Delta(piece));
                 }

@@ -278,6 +278,7 @@ impl Reader<'_> {
         let thinking = self.choice(
             "DOCENT_GEMINI_THINKING",
             &[
+                ("auto", Some("auto")),
                 ("default", None),
                 ("minimal", Some("minimal")),
                 ("low", Some("low")),

@@ -39,7 +39,7 @@ pub const VARIABLES: &[Variable] = &[
     secret("GEMINI_API_KEY", "key of the Gemini API"),
     variable(
         "GEMINI_MODEL",
-        "gemini-3.5-flash-lite",
+        "gemini-3.5-flash-lite,gemini-3.1-flash-lite",
         "chat models, comma-separated: the first one is used, the others when it fails",
     ),
     variable(
@@ -55,8 +55,8 @@ pub const VARIABLES: &[Variable] = &[
     variable("DOCENT_GEMINI_API_VERSION", "v1beta", "version in the path of the Gemini API"),
     variable(
         "DOCENT_GEMINI_THINKING",
-        "low",
-        "thinking level: minimal, low, medium, high, or default for the model's own",
+        "auto",
+        "thinking level: auto (what suits the model), minimal, low, medium, high, or default for the model's own",
     ),
     variable("OPENAI_BASE_URL", "", "address of an OpenAI-compatible server, up to and including /v1"),
     secret("OPENAI_API_KEY", "key of that server, when it wants one"),

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -33,6 +33,7 @@ pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) 
     let method = request.method().clone();
     // The path only: a query may hold what a reader typed.
     let path = request.uri().path().to_owned();
+    let route = request.extensions().get::<MatchedPath>().map(|route| route.as_str().to_owned());
     let span = tracing::info_span!("request", request.id = %id);
     REQUEST_ID
         .scope(id, async {
@@ -42,6 +43,7 @@ pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) 
             response
                 .headers_mut()
                 .insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+            app.metrics().request(route.as_deref().unwrap_or("other"), response.status().as_u16());
             tracing::info!(
                 %method,
                 path,

@@ -10,6 +10,7 @@ mod feedback;
 mod guard;
 mod health;
 mod limits;
+mod metrics;
 mod openapi;
 pub mod origins;
 mod owner;
@@ -25,6 +26,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::config::Config;
+use crate::metrics::Metrics;
 use crate::parts::{PROBE_LIMIT, Parts};
 use crate::turn::Turns;
 
@@ -59,18 +61,29 @@ struct Inner {
     turns: Turns,
     permits: Arc<Semaphore>,
     limits: Limits,
+    metrics: Metrics,
     probed: tokio::sync::Mutex<Option<Instant>>,
 }
 
 impl App {
     /// An application that is still starting.
     pub fn new(config: Config) -> Self {
-        let turns = Turns::new(config.resume_window);
+        let metrics = Metrics::default();
+        let turns = Turns::new(config.resume_window, metrics.clone());
         let permits = Arc::new(Semaphore::new(config.max_streams));
         let limits = Limits::new(config.questions_per_address, config.questions_per_conversation);
         let (phase, _) = watch::channel(Phase::Starting);
         let probed = tokio::sync::Mutex::default();
-        Self(Arc::new(Inner { config, phase, parts: OnceLock::new(), turns, permits, limits, probed }))
+        Self(Arc::new(Inner {
+            config,
+            phase,
+            parts: OnceLock::new(),
+            turns,
+            permits,
+            limits,
+            metrics,
+            probed,
+        }))
     }
 
     /// Puts the opened parts in place; from here on questions are answered.
@@ -117,6 +130,11 @@ impl App {
 
     fn config(&self) -> &Config {
         &self.0.config
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
     }
 
     fn limits(&self) -> &Limits {

@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 
 use super::error::ApiError;
 use super::wire::BODY_LIMIT;
-use super::{App, chat, conversation, feedback, guard, health, openapi, pages, search};
+use super::{App, chat, conversation, feedback, guard, health, metrics, openapi, pages, search};
 
 /// The routes of the API, with their part of the OpenAPI document.
 pub(super) fn routes() -> OpenApiRouter<App> {
@@ -35,6 +35,7 @@ pub fn router(app: App) -> Router {
     router = router
         .route("/", get(pages::home))
         .route("/docs", get(pages::docs))
+        .route("/metrics", get(metrics::show))
         .route("/openapi.json", get(move || std::future::ready((is_json, document.clone()))));
     for asset in pages::ASSETS {
         router = router.route(asset.path, get(move || std::future::ready(asset.response())));

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
 use reqwest::header::{HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
@@ -25,7 +26,7 @@ use super::retry::{Attempts, Budget, told};
 use super::vectors::{REPLY_BYTES, read_vector, refuse_empty};
 use super::{
     Allowance, Delta, DeltaStream, EmbedRole, FinishReason, ModelCheck, ModelUse, Prompt, Provider,
-    ProviderError,
+    ProviderError, Usage,
 };
 use crate::secret::Secret;
 use crate::status::{Gauge, Service, Services};
@@ -42,6 +43,13 @@ const QUERY_BUDGET: Duration = Duration::from_secs(4);
 
 /// A start-up check that takes longer says enough.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Replies that one answer may be continued in; more would be a loop.
+const MOST_CONTINUATIONS: usize = 4;
+
+/// How much more room an answer gets that was eaten by thinking, and the most that models give.
+const MORE_ROOM: u32 = 4;
+const MOST_TOKENS: u32 = 65_536;
 
 /// Largest description of a model that is read.
 const MODEL_BYTES: usize = 256 * 1024;
@@ -81,7 +89,7 @@ impl Default for GeminiOptions {
             models: vec!["gemini-3.5-flash-lite".to_owned(), "gemini-3.1-flash-lite".to_owned()],
             embedding_model: "gemini-embedding-2".to_owned(),
             dimensions: 768,
-            thinking: Some(ThinkingLevel::Low),
+            thinking: Some(ThinkingLevel::Auto),
             time_budget: Duration::from_secs(30),
             first_byte_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(60),
@@ -238,19 +246,31 @@ impl Gemini {
         Ok(told(stream, gauge.clone()))
     }
 
-    /// Asks with the configured thinking level, and without one when the model knows others.
+    /// Asks with the configured thinking level; without one when the model knows others, and with more room when
+    /// thinking has eaten the answer.
     async fn attempt_any_level(
         &self,
         model: &str,
         prompt: &Prompt,
         limit: Duration,
     ) -> Result<DeltaStream, ProviderError> {
-        match self.attempt(model, prompt, self.options.thinking, limit).await {
-            Err(error) if self.options.thinking.is_some() && errors::refuses_thinking_level(&error) => {
-                debug!(provider = %PROVIDER, model, "asking without a thinking level: {error}");
-                self.attempt(model, prompt, None, limit).await
-            }
-            outcome => outcome,
+        let began = Instant::now();
+        let thinking = self.options.thinking;
+        let error = match self.attempt(model, prompt, thinking, limit).await {
+            Err(error) => error,
+            begun => return begun,
+        };
+        let left = limit.saturating_sub(began.elapsed());
+        if thinking.is_some() && errors::refuses_thinking_level(&error) && self.allowance.spend() {
+            debug!(provider = %PROVIDER, model, "asking without a thinking level: {error}");
+            self.attempt(model, prompt, None, left).await
+        } else if errors::was_eaten_by_thinking(&error) && self.allowance.spend() {
+            debug!(provider = %PROVIDER, model, "asking with more room: {error}");
+            let max_tokens = prompt.max_tokens.saturating_mul(MORE_ROOM).min(MOST_TOKENS);
+            let roomy = Prompt { max_tokens, ..prompt.clone() };
+            self.attempt(model, &roomy, Some(ThinkingLevel::Minimal), left).await
+        } else {
+            Err(error)
         }
     }
 
@@ -263,13 +283,7 @@ impl Gemini {
         limit: Duration,
     ) -> Result<DeltaStream, ProviderError> {
         let body = request::generate(model, prompt, thinking)?;
-        let path = format!("{}:streamGenerateContent?alt=sse", path_piece(model));
-        let started = Instant::now();
-        let response = self.send(Method::POST, &path, Some(&body), limit).await?;
-        let response = self.accept(response, model, MODEL_VARIABLE).await?;
-        let decoder = GeminiDecoder::new(model, self.options.key.clone());
-        let left = limit.saturating_sub(started.elapsed());
-        let mut reader = DeltaReader::new(PROVIDER, response, decoder, left, self.options.idle_timeout);
+        let mut reader = self.begin(model, &body, limit).await?;
         reader.until_first_delta().await?;
         // A complete answer without a word: nothing was shown yet, so asking again is harmless.
         if !reader.ready().any(|delta| matches!(delta, Delta::Text(_))) {
@@ -280,17 +294,36 @@ impl Gemini {
                         detail: "the answer was empty".to_owned(),
                     });
                 }
-                Some(Delta::Finished(FinishReason::MaxTokens)) => {
-                    return Err(ProviderError::BadResponse {
-                        provider: PROVIDER,
-                        detail: "all output tokens went into thinking; lower the thinking level or raise the limit"
-                            .to_owned(),
-                    });
-                }
+                Some(Delta::Finished(FinishReason::MaxTokens)) => return Err(errors::eaten_by_thinking()),
                 _ => {}
             }
         }
-        Ok(reader.into_stream())
+        Ok(self.clone().continued(model.to_owned(), body, reader.into_stream()))
+    }
+
+    /// Sends `body` and reads the head of the reply, within `limit`.
+    async fn begin(
+        &self,
+        model: &str,
+        body: &Value,
+        limit: Duration,
+    ) -> Result<DeltaReader<GeminiDecoder>, ProviderError> {
+        let path = format!("{}:streamGenerateContent?alt=sse", path_piece(model));
+        let started = Instant::now();
+        let response = self.send(Method::POST, &path, Some(body), limit).await?;
+        let response = self.accept(response, model, MODEL_VARIABLE).await?;
+        let decoder = GeminiDecoder::new(model, self.options.key.clone());
+        let left = limit.saturating_sub(started.elapsed());
+        Ok(DeltaReader::new(PROVIDER, response, decoder, left, self.options.idle_timeout))
+    }
+
+    /// The stream, with the rest of an answer that stopped at a limit of one request asked for and appended.
+    fn continued(self, model: String, body: Value, stream: DeltaStream) -> DeltaStream {
+        let state = Continued { gemini: self, model, body, stream, usage: Usage::default(), rounds: 0 };
+        Box::pin(stream::unfold(state, |mut state| async move {
+            let delta = state.next().await?;
+            Some((delta, state))
+        }))
     }
 
     async fn embed_batch(&self, texts: &[&str], role: EmbedRole) -> Result<Vec<Vec<f32>>, ProviderError> {
@@ -439,6 +472,60 @@ impl Gemini {
             provider: PROVIDER,
             detail: format!("the reply is no JSON: {error}"),
         })
+    }
+}
+
+/// An answer that may come in several replies.
+struct Continued {
+    gemini: Gemini,
+    model: String,
+    body: Value,
+    stream: DeltaStream,
+    /// Of the replies before this one.
+    usage: Usage,
+    rounds: usize,
+}
+
+impl Continued {
+    /// Every request is paid, also one that continues.
+    fn may_go_on(&self) -> bool {
+        self.rounds < MOST_CONTINUATIONS && self.gemini.allowance.spend()
+    }
+
+    async fn next(&mut self) -> Option<Result<Delta, ProviderError>> {
+        loop {
+            match self.stream.next().await? {
+                Ok(Delta::Usage(usage)) => {
+                    self.usage.prompt_tokens += usage.prompt_tokens;
+                    self.usage.answer_tokens += usage.answer_tokens;
+                    self.usage.thought_tokens += usage.thought_tokens;
+                }
+                Ok(Delta::Finished(FinishReason::Continue(token))) if self.may_go_on() => {
+                    self.rounds += 1;
+                    self.body["generationConfig"]["continuationToken"] = token.into();
+                    let limit = self.gemini.options.idle_timeout;
+                    match self.gemini.begin(&self.model, &self.body, limit).await {
+                        Ok(reader) => self.stream = reader.into_stream(),
+                        Err(error) => {
+                            self.stream = Box::pin(stream::empty());
+                            return Some(Err(error));
+                        }
+                    }
+                }
+                Ok(Delta::Finished(reason)) => {
+                    let cut = matches!(reason, FinishReason::Continue(_));
+                    let end = Delta::Finished(if cut { FinishReason::MaxTokens } else { reason });
+                    if self.usage == Usage::default() {
+                        self.stream = Box::pin(stream::empty());
+                        return Some(Ok(end));
+                    }
+                    // Usage comes once and before the end, which is read again in the next round.
+                    self.stream = Box::pin(stream::iter([Ok(end)]));
+                    return Some(Ok(Delta::Usage(std::mem::take(&mut self.usage))));
+                }
+                other => return Some(other),
+            }
+        }
     }
 }
 

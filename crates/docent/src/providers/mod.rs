@@ -89,6 +89,9 @@ pub enum FinishReason {
     MaxTokens,
     /// The provider's policy withheld the rest; its reason, such as `SAFETY`.
     Withheld(String),
+    /// The answer stopped at a limit of one request; the same request with this token brings the rest. Never leaves the
+    /// provider's room.
+    Continue(String),
     /// Anything else, as the provider named it.
     Other(String),
 }

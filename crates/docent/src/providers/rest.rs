@@ -1,11 +1,14 @@
 //! Which models are resting. A model that said how long it will refuse is not asked before, one whose quota of the day is
-//! spent not for an hour, and one that failed several questions in a row gets half a minute: the next reader should not
+//! spent not until it is new, and one that failed several questions in a row gets half a minute: the next reader should not
 //! wait for what the last one already found out.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use jiff::Timestamp;
+use jiff::civil::{Date, Weekday};
+use jiff::tz::TimeZone;
 use tokio::time::Instant;
 
 use super::ProviderError;
@@ -19,11 +22,8 @@ const REST_AFTER_FAILURES: Duration = Duration::from_secs(30);
 /// While one question tries a model again after its rest, the others go on without it for so long.
 const TRIAL: Duration = Duration::from_secs(5);
 
-/// Longest rest for a spent day: quotas are also raised by hand, and one question an hour costs nothing.
+/// Longest wait that a provider may ask for without naming the day: a clock that is wrong must not silence a model.
 const LONGEST_REST: Duration = Duration::from_secs(3600);
-
-/// Gemini's quotas turn at midnight Pacific time: 07:00 UTC in summer, 08:00 in winter.
-const QUOTA_HOURS_UTC: [u64; 2] = [7, 8];
 
 /// The state of every model that failed lately.
 #[derive(Debug, Default)]
@@ -89,11 +89,30 @@ impl Rests {
     }
 }
 
-/// Until the quota of the day may be new, at most [`LONGEST_REST`].
+/// Until the next midnight in Pacific time, when Gemini's quotas of the day are new.
 fn rest_of_the_day(unix_seconds: u64) -> Duration {
-    let of_day = unix_seconds % 86_400;
-    let turns = QUOTA_HOURS_UTC.iter().map(|hour| (hour * 3600 + 86_400 - of_day - 1) % 86_400 + 1);
-    turns.min().map_or(LONGEST_REST, |seconds| Duration::from_secs(seconds).min(LONGEST_REST))
+    let seconds = unix_seconds as i64;
+    let pacific = seconds - pacific_offset_hours(seconds) * 3600;
+    let midnight = (pacific.div_euclid(86_400) + 1) * 86_400;
+    // The clocks change at two in the morning: the offset at midnight is what counts.
+    let guess = midnight + pacific_offset_hours(seconds) * 3600;
+    let turn = midnight + pacific_offset_hours(guess) * 3600;
+    Duration::from_secs(u64::try_from(turn - seconds).unwrap_or(1).max(1))
+}
+
+/// Hours that Pacific time is behind UTC: 7 from the second Sunday of March to the first of November (10:00 and 09:00
+/// UTC), else 8. As in the rule of 2007; no time zone database is needed for one zone.
+fn pacific_offset_hours(unix_seconds: i64) -> i64 {
+    let Ok(now) = Timestamp::from_second(unix_seconds) else { return 8 };
+    let now = now.to_zoned(TimeZone::UTC).datetime();
+    let sunday = |month: i8, which: i8, hour: i8| {
+        let day = Date::new(now.year(), month, 1).ok()?.nth_weekday_of_month(which, Weekday::Sunday).ok()?;
+        Some(day.at(hour, 0, 0, 0))
+    };
+    match (sunday(3, 2, 10), sunday(11, 1, 9)) {
+        (Some(begin), Some(end)) if (begin..end).contains(&now) => 7,
+        _ => 8,
+    }
 }
 
 fn unix_seconds() -> u64 {
@@ -124,11 +143,17 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_spent_day_rests_for_an_hour_at_most() {
+    async fn a_spent_day_rests_until_the_quota_is_new() {
         let rests = Rests::default();
         rests.failed("a", &limited(2, true));
-        assert!(matches!(rests.check("a"), Err(ProviderError::RateLimited { daily: true, .. })));
-        tokio::time::advance(LONGEST_REST).await;
+        let Err(ProviderError::RateLimited { retry_after: Some(left), daily: true, .. }) = rests.check("a")
+        else {
+            panic!("it is not resting")
+        };
+        assert!(left <= Duration::from_secs(25 * 3600), "{left:?}");
+        tokio::time::advance(left - Duration::from_millis(1)).await;
+        assert!(rests.check("a").is_err(), "not before");
+        tokio::time::advance(Duration::from_millis(2)).await;
         assert_eq!(rests.check("a"), Ok(()));
     }
 
@@ -166,14 +191,20 @@ mod tests {
 
     #[test]
     fn the_day_turns_at_midnight_pacific() {
-        let check = |hours: u64, minutes: u64, expected_minutes: u64| {
-            let rest = rest_of_the_day(19_000 * 86_400 + hours * 3600 + minutes * 60);
-            assert_eq!(rest, Duration::from_secs(expected_minutes * 60), "{hours}:{minutes}");
+        let check = |now: &str, expected_minutes: u64| {
+            let now: Timestamp = now.parse().expect("a time");
+            let rest = rest_of_the_day(u64::try_from(now.as_second()).expect("after 1970"));
+            assert_eq!(rest, Duration::from_secs(expected_minutes * 60), "{now}");
         };
-        check(6, 45, 15);
-        check(7, 0, 60);
-        check(7, 50, 10);
-        check(12, 0, 60);
-        check(23, 59, 60);
+        check("2026-11-25T07:00:00Z", 60);
+        check("2026-11-25T08:00:00Z", 24 * 60);
+        check("2026-07-01T06:45:00Z", 15);
+        check("2026-07-01T07:00:00Z", 24 * 60);
+        // Clocks go forward on 8 March 2026 and back on 1 November.
+        check("2026-03-08T08:00:00Z", 23 * 60);
+        check("2026-03-08T07:59:00Z", 1);
+        check("2026-11-01T07:00:00Z", 25 * 60);
+        check("2026-11-01T06:59:00Z", 1);
+        check("2026-03-09T06:30:00Z", 30);
     }
 }

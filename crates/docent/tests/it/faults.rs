@@ -184,3 +184,32 @@ async fn an_embedder_that_fails_leaves_the_words() {
     assert_eq!((&done["degraded"], &done["outcome"]), (&json!(true), &json!("answered")), "{}", answer.raw);
     assert!(answer.text().contains("newton metres"));
 }
+
+#[tokio::test]
+async fn an_answer_in_several_replies_is_one_answer() {
+    let gemini = GeminiDouble::start().await;
+    let server = Setup::new().gemini(&gemini).start().await;
+    let whole = "Torque is measured in newton metres [1] and in nothing else that we know of.";
+    gemini.answer_next(whole);
+    gemini.plan(Planned::new(Fault::Finish { reason: "CONTINUATION".into() }).times(2));
+    let answer = server.ask(&json!({"message": QUESTION})).await;
+    assert_eq!(answer.text(), whole, "{}", answer.raw);
+    assert_eq!(answer.order(), "metadata sources token done");
+    assert_eq!(gemini.requests().len(), 3);
+    let usage = &answer.event("done")["usage"];
+    assert!(usage["answer_tokens"].as_u64() > Some(15), "all replies are counted: {usage}");
+}
+
+#[tokio::test]
+async fn an_answer_that_thinking_has_eaten_gets_more_room() {
+    let gemini = GeminiDouble::start().await;
+    let server = Setup::new().gemini(&gemini).start().await;
+    gemini.answer_always("Torque is measured in newton metres [1].");
+    gemini.fault(Fault::MaxTokensAfterThinking);
+    let answer = server.ask(&json!({"message": QUESTION})).await;
+    assert_eq!(answer.order(), "metadata sources token done", "{}", answer.raw);
+    assert_eq!(answer.text(), "Torque is measured in newton metres [1].");
+    let requests = gemini.requests();
+    let room = |place: usize| requests[place].body["generationConfig"]["maxOutputTokens"].as_u64();
+    assert_eq!((requests.len(), room(0), room(1)), (2, Some(2048), Some(8192)));
+}

@@ -126,3 +126,29 @@ async fn starting_and_stopping_are_told() {
     server.app.stop();
     assert_eq!(health(&server).await.1["status"], "unhealthy");
 }
+
+#[tokio::test]
+async fn metrics_are_the_owners() {
+    let gemini = GeminiDouble::start().await;
+    let server = Setup::new().gemini(&gemini).with("DOCENT_ADMIN_TOKEN", TOKEN).start().await;
+    server.ask(&json!({"message": QUESTION})).await;
+    server.get("/no/such/page?secret=1").send().await.expect("a reply");
+    assert_eq!(server.get("/metrics").send().await.expect("a reply").status(), 401);
+    let reply = server.get("/metrics").bearer_auth(TOKEN).send().await.expect("a reply");
+    assert_eq!(reply.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8");
+    let text = reply.text().await.expect("text");
+    for line in [
+        "docent_requests_total{route=\"/api/chat\",status=\"200\"} 1",
+        "docent_requests_total{route=\"/metrics\",status=\"401\"} 1",
+        "docent_requests_total{route=\"other\",status=\"404\"} 1",
+        "docent_answers_total{outcome=\"answered\"} 1",
+        "docent_first_token_seconds_count 1",
+        "docent_service_uses_total{service=\"gemini\",operation=\"generate\",result=\"ok\"} 1",
+        "docent_model_calls_today 1",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
+    }
+    assert!(text.contains("docent_index_age_seconds ") && !text.contains("secret"), "{text}");
+    let closed = TestServer::start().await.get("/metrics").bearer_auth("").send().await.expect("a reply");
+    assert_eq!(closed.status(), 403);
+}

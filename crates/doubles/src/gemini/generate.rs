@@ -20,6 +20,8 @@ struct Answer {
     finish: String,
     prompt_tokens: u32,
     thought_tokens: u32,
+    /// Gets the rest of the answer, when it stopped at a limit of one request.
+    continuation: Option<String>,
     /// Send thoughts before the answer.
     thoughts: bool,
     blocked: Option<String>,
@@ -113,7 +115,14 @@ fn decide(request: &Value, call: &Call, method: &str) -> Result<Answer, ApiError
         ));
     }
     let turns = texts(request);
-    let mut text = call.control.take_answer().unwrap_or_else(|| grounded(&turns));
+    let rest = match member(&config, "continuationToken").and_then(Value::as_str) {
+        Some(token) => {
+            Some(read_token(token).ok_or_else(|| ApiError::new(400, "Invalid continuation token."))?)
+        }
+        None => None,
+    };
+    let mut text = rest.unwrap_or_else(|| call.control.take_answer().unwrap_or_else(|| grounded(&turns)));
+    let mut continuation = None;
     let mut finish = "STOP".to_owned();
     let mut thought_tokens = model.thought_tokens(level.as_deref());
     let stops = member(&config, "stopSequences").and_then(Value::as_array).cloned().unwrap_or_default();
@@ -127,6 +136,10 @@ fn decide(request: &Value, call: &Call, method: &str) -> Result<Answer, ApiError
         Some(Fault::EmptyAnswer) => text.clear(),
         Some(Fault::MaxTokensAfterThinking) => thought_tokens = limit,
         Some(Fault::Finish { reason }) => {
+            if reason == "CONTINUATION" {
+                let rest: String = text.chars().skip(text.chars().count() / 2).collect();
+                continuation = Some(write_token(&rest));
+            }
             text = text.chars().take(text.chars().count() / 2).collect();
             finish.clone_from(reason);
         }
@@ -148,6 +161,7 @@ fn decide(request: &Value, call: &Call, method: &str) -> Result<Answer, ApiError
         finish,
         prompt_tokens: prompt_tokens(request),
         thought_tokens,
+        continuation,
         thoughts: include_thoughts || call.fault == Some(Fault::Thoughts),
         blocked,
     })
@@ -193,6 +207,9 @@ impl Answer {
         if last {
             let answer_tokens = tokens(&self.text);
             candidate["finishReason"] = json!(self.finish);
+            if let Some(token) = &self.continuation {
+                candidate["continuationToken"] = json!(token);
+            }
             usage["candidatesTokenCount"] = json!(answer_tokens);
             usage["totalTokenCount"] = json!(self.prompt_tokens + answer_tokens + self.thought_tokens);
             if self.thought_tokens > 0 {
@@ -206,6 +223,19 @@ impl Answer {
             "responseId": "double",
         })
     }
+}
+
+/// The rest of the answer as a token: opaque to clients, and no state for the double to keep.
+fn write_token(rest: &str) -> String {
+    rest.bytes().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn read_token(token: &str) -> Option<String> {
+    let pairs = token.as_bytes().chunks(2).map(|pair| {
+        let pair = std::str::from_utf8(pair).ok()?;
+        u8::from_str_radix(pair, 16).ok()
+    });
+    String::from_utf8(pairs.collect::<Option<Vec<u8>>>()?).ok()
 }
 
 fn thought() -> Value {

@@ -63,7 +63,13 @@ impl GeminiDecoder {
             deltas.push_back(Delta::Text(text));
         }
         if let Some(reason) = candidate.get("finishReason").and_then(Value::as_str) {
-            self.finish = read_finish(reason).or(self.finish.take());
+            let token = candidate.get("continuationToken").and_then(Value::as_str);
+            self.finish = match (reason, token) {
+                ("CONTINUATION", Some(token)) => Some(FinishReason::Continue(token.to_owned())),
+                // Nobody can ask for the rest: it is cut.
+                ("CONTINUATION", None) => Some(FinishReason::MaxTokens),
+                _ => read_finish(reason).or(self.finish.take()),
+            };
         }
         Ok(())
     }
@@ -197,6 +203,15 @@ mod tests {
              data: {\"candidates\":[{\"content\":{},\"finishReason\":\"NEW_REASON\"}]}\n\n",
             "text Yes\nfinished Other(\"NEW_REASON\")",
         );
+    }
+
+    #[test]
+    fn a_continuation_brings_its_token() {
+        check(
+            "data: {\"candidates\":[{\"finishReason\":\"CONTINUATION\",\"continuationToken\":\"dG9r\"}]}\n\n",
+            "finished Continue(\"dG9r\")",
+        );
+        check("data: {\"candidates\":[{\"finishReason\":\"CONTINUATION\"}]}\n\n", "finished MaxTokens");
     }
 
     #[test]

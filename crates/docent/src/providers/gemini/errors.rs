@@ -165,6 +165,19 @@ pub(super) fn refuses_thinking_level(error: &ProviderError) -> bool {
         if detail.to_ascii_lowercase().contains("thinking"))
 }
 
+const EATEN: &str = "all output tokens went into thinking";
+
+/// A complete answer without a word, for lack of room.
+pub(super) fn eaten_by_thinking() -> ProviderError {
+    let detail = format!("{EATEN}; lower the thinking level or raise the limit");
+    ProviderError::BadResponse { provider: PROVIDER, detail }
+}
+
+/// Whether it was [`eaten_by_thinking`].
+pub(super) fn was_eaten_by_thinking(error: &ProviderError) -> bool {
+    matches!(error, ProviderError::BadResponse { detail, .. } if detail.starts_with(EATEN))
+}
+
 /// What in a model's description deserves a warning.
 pub(super) fn model_warning(description: &Value, used_for: ModelUse) -> Option<String> {
     let methods = description.get("supportedGenerationMethods").and_then(Value::as_array);

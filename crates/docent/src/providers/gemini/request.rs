@@ -8,6 +8,9 @@ use super::super::{EmbedRole, Prompt, PromptRole, Provider, ProviderError, tidy_
 /// How much a model may think before it writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ThinkingLevel {
+    /// What suits the model: `Minimal` for the light ones, whose own default it is, `Low` for all others. Passages lie
+    /// before the model already; thinking longer mostly delays the first word.
+    Auto,
     /// As little as the model can; models without it get `Low`.
     Minimal,
     /// A little.
@@ -19,9 +22,10 @@ pub enum ThinkingLevel {
 }
 
 impl ThinkingLevel {
-    /// Reads the configured word: `minimal`, `low`, `medium` or `high`, in any case.
+    /// Reads the configured word: `auto`, `minimal`, `low`, `medium` or `high`, in any case.
     pub fn parse(word: &str) -> Option<Self> {
         match word.trim().to_ascii_lowercase().as_str() {
+            "auto" => Some(Self::Auto),
             "minimal" => Some(Self::Minimal),
             "low" => Some(Self::Low),
             "medium" => Some(Self::Medium),
@@ -30,10 +34,20 @@ impl ThinkingLevel {
         }
     }
 
+    /// The level that this model gets for it.
+    fn suited_to(self, model: &str) -> Self {
+        let level = match self {
+            Self::Auto if model.contains("-lite") => Self::Minimal,
+            Self::Auto => Self::Low,
+            level => level,
+        };
+        if level == Self::Minimal && !knows_minimal(model) { Self::Low } else { level }
+    }
+
     fn word(self) -> &'static str {
         match self {
             Self::Minimal => "minimal",
-            Self::Low => "low",
+            Self::Auto | Self::Low => "low",
             Self::Medium => "medium",
             Self::High => "high",
         }
@@ -43,7 +57,7 @@ impl ThinkingLevel {
     fn budget(self) -> u32 {
         match self {
             Self::Minimal => 0,
-            Self::Low => 1024,
+            Self::Auto | Self::Low => 1024,
             Self::Medium => 8192,
             Self::High => 24_576,
         }
@@ -53,7 +67,7 @@ impl ThinkingLevel {
     fn least_output(self) -> u32 {
         match self {
             Self::Minimal => 1024,
-            Self::Low => 2048,
+            Self::Auto | Self::Low => 2048,
             Self::Medium => 8192,
             Self::High => 16_384,
         }
@@ -86,7 +100,7 @@ pub(super) fn generate(
             json!({ "role": role, "parts": [{ "text": turn.text }] })
         })
         .collect();
-    let thinking = thinking.filter(|_| thinks(model));
+    let thinking = thinking.filter(|_| thinks(model)).map(|level| level.suited_to(model));
     let least = thinking.map_or(0, ThinkingLevel::least_output);
     let mut config = json!({ "maxOutputTokens": prompt.max_tokens.max(least), "candidateCount": 1 });
     if let Some(thinking) = thinking {
@@ -104,6 +118,12 @@ fn thinks(model: &str) -> bool {
     model.starts_with("gemini-") && !["gemini-1", "gemini-2.0"].iter().any(|old| model.starts_with(old))
 }
 
+/// Models that accept the level `minimal`; the others answer it with 400. The 2.5 models are told a budget.
+fn knows_minimal(model: &str) -> bool {
+    model.contains("-lite")
+        || ["gemini-2.5", "gemini-3.5-flash", "gemini-3.6-flash"].iter().any(|known| model.starts_with(known))
+}
+
 fn thinking_config(model: &str, level: ThinkingLevel) -> Value {
     // Sending both a level and a budget is refused; each generation knows one of them.
     if model.starts_with("gemini-2.5") {
@@ -111,9 +131,6 @@ fn thinking_config(model: &str, level: ThinkingLevel) -> Value {
         let least = if model.starts_with("gemini-2.5-pro") { 128 } else { 0 };
         return json!({ "thinkingBudget": level.budget().max(least) });
     }
-    let knows_minimal = model.contains("-lite")
-        || ["gemini-3.5-flash", "gemini-3.6-flash"].iter().any(|known| model.starts_with(known));
-    let level = if level == ThinkingLevel::Minimal && !knows_minimal { ThinkingLevel::Low } else { level };
     json!({ "thinkingLevel": level.word() })
 }
 
@@ -191,10 +208,16 @@ mod tests {
             assert_eq!(config["maxOutputTokens"], tokens, "{model} {level:?}");
             assert!(body.get("systemInstruction").is_none());
         };
-        use ThinkingLevel::{High, Low, Minimal};
+        use ThinkingLevel::{Auto, High, Low, Minimal};
+        check("gemini-3.5-flash-lite", Some(Auto), json!({"thinkingLevel": "minimal"}), 1024);
+        check("gemini-3.1-flash-lite", Some(Auto), json!({"thinkingLevel": "minimal"}), 1024);
+        check("gemini-3.7-flash", Some(Auto), json!({"thinkingLevel": "low"}), 2048);
+        check("gemini-3.8-flash", Some(Auto), json!({"thinkingLevel": "low"}), 2048);
+        check("gemini-3.1-pro-preview", Some(Minimal), json!({"thinkingLevel": "low"}), 2048);
+        check("gemma-4-31b-it", Some(Auto), Value::Null, 100);
         check("gemini-3.5-flash-lite", Some(Minimal), json!({"thinkingLevel": "minimal"}), 1024);
         check("gemini-3.6-flash", Some(Minimal), json!({"thinkingLevel": "minimal"}), 1024);
-        check("gemini-3.8-flash", Some(Minimal), json!({"thinkingLevel": "low"}), 1024);
+        check("gemini-3.8-flash", Some(Minimal), json!({"thinkingLevel": "low"}), 2048);
         check("gemini-3.8-flash", Some(High), json!({"thinkingLevel": "high"}), 16_384);
         check("gemini-2.5-flash-lite", Some(Minimal), json!({"thinkingBudget": 0}), 1024);
         check("gemini-2.5-pro", Some(Minimal), json!({"thinkingBudget": 128}), 1024);
