@@ -5,9 +5,10 @@
 //! The driver `@neondatabase/serverless`: header names, `{"query", "params"}` and `{"queries"}`, replies with `fields`,
 //! `rows`, `rowCount`, `command`, and errors with status 400.
 
+use std::collections::VecDeque;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::extract::State;
@@ -25,22 +26,34 @@ use crate::server::Server;
 pub struct NeonDouble {
     server: Server,
     statements: Arc<AtomicUsize>,
+    refusals: Refusals,
 }
+
+/// What the next requests get instead of an answer.
+type Refusals = Arc<Mutex<VecDeque<(StatusCode, Value)>>>;
 
 #[derive(Debug, Clone)]
 struct Behind {
     host: String,
     port: u16,
     statements: Arc<AtomicUsize>,
+    refusals: Refusals,
 }
 
 impl NeonDouble {
     /// Listens on a free port in front of the Postgres at `host` and `port`.
     pub async fn start(host: &str, port: u16) -> io::Result<Self> {
         let statements = Arc::new(AtomicUsize::new(0));
-        let behind = Behind { host: host.to_owned(), port, statements: Arc::clone(&statements) };
+        let refusals = Refusals::default();
+        let behind = Behind {
+            host: host.to_owned(),
+            port,
+            statements: Arc::clone(&statements),
+            refusals: Arc::clone(&refusals),
+        };
         let routes = Router::new().route("/sql", post(sql)).with_state(behind);
-        Ok(Self { server: Server::start(0, Control::default(), routes).await?, statements })
+        let server = Server::start(0, Control::default(), routes).await?;
+        Ok(Self { server, statements, refusals })
     }
 
     /// Where statements are posted.
@@ -51,6 +64,14 @@ impl NeonDouble {
     /// Statements that were run so far.
     pub fn statements(&self) -> usize {
         self.statements.load(Ordering::Relaxed)
+    }
+
+    /// Answers the next `times` requests with this error, as the service does before it reaches the database.
+    pub fn refuse_next(&self, times: usize, code: &str, message: &str) {
+        let body = json!({"message": message, "code": code});
+        let refusal = (StatusCode::BAD_REQUEST, body);
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        refusals.extend(std::iter::repeat_n(refusal, times));
     }
 
     /// Refuses connections from now on.
@@ -126,6 +147,10 @@ async fn sql(
         arrays: header("neon-array-mode") == "true",
         raw_text: header("neon-raw-text-output") == "true",
     };
+    let refusal = behind.refusals.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+    if let Some((status, body)) = refusal {
+        return Err(Refusal(status, body));
+    }
     let client = behind.connect(header("neon-connection-string")).await?;
     let Some(queries) = body["queries"].as_array() else {
         behind.statements.fetch_add(1, Ordering::Relaxed);

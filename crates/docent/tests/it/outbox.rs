@@ -4,9 +4,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use docent::providers::http_client;
+use doubles::{GeminiDouble, Pace};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -42,44 +44,60 @@ async fn waiting(server: &TestServer) -> usize {
     state.expect("a Postgres store").waiting
 }
 
+/// One reader's ten chats, in five conversations of two; returns the questions.
+async fn ten_chats(server: &TestServer, reader: usize, done: &AtomicUsize) -> Vec<String> {
+    let mut questions = Vec::new();
+    let mut conversation = Value::Null;
+    for chat in 0..10 {
+        let question = format!("{QUESTION} Reader {reader} asks for the {chat}. time.");
+        if chat % 2 == 0 {
+            conversation = Value::Null;
+        }
+        let answer = server.ask(&json!({"message": question, "conversation_id": conversation})).await;
+        assert_eq!(answer.order(), "metadata sources token done", "{question}: {}", answer.raw);
+        // Shown at once, wherever it is by now.
+        let shown = server.messages(&answer.conversation()).await;
+        let shown: Vec<&str> = shown.iter().filter_map(|message| message["content"].as_str()).collect();
+        assert!(shown.contains(&question.as_str()), "{question}: {shown:?}");
+        assert!(shown.contains(&answer.text().as_str()), "{question}: {shown:?}");
+        conversation = json!(answer.conversation());
+        questions.push(question);
+        done.fetch_add(1, Ordering::Relaxed);
+    }
+    questions
+}
+
 #[tokio::test]
 async fn an_outage_in_the_middle_of_a_hundred_chats_loses_nothing() {
     let Some(mut postgres) = Postgres::start().await else { return };
     let (database, url) = postgres.database().await;
-    let server = Setup::new().with("DATABASE_URL", &url).start().await;
-    let mut expected = BTreeSet::new();
-    let mut conversations = Vec::new();
-    for number in 0..100 {
-        match number {
-            30 => postgres.stop(),
-            70 => postgres.go_on().await,
-            _ => {}
-        }
-        let question = format!("{QUESTION} Asked for the {number}. time.");
-        let body = match conversations.last() {
-            // Every other chat is a follow-up.
-            Some(id) if number % 2 == 1 => json!({"message": question, "conversation_id": id}),
-            _ => json!({"message": question}),
-        };
-        let answer = server.ask(&body).await;
-        assert_eq!(answer.order(), "metadata sources token done", "chat {number}: {}", answer.raw);
-        // Shown at once, wherever it is by now. In the outage, what the database alone has cannot be shown.
-        let shown = server.messages(&answer.conversation()).await;
-        let shown: Vec<&str> = shown.iter().filter_map(|message| message["content"].as_str()).collect();
-        assert!(shown.contains(&question.as_str()), "chat {number}: {shown:?}");
-        assert!(shown.contains(&answer.text().as_str()), "chat {number}: {shown:?}");
-        expected.insert(question);
-        conversations.push(answer.conversation());
-    }
+    let gemini = GeminiDouble::start().await;
+    gemini.set_pace(Pace { first_ms: 5, between_ms: 5, words: 1 });
+    let server = Setup::new().gemini(&gemini).with("DATABASE_URL", &url).start().await;
+    let done = AtomicUsize::new(0);
+    let after = |chats: usize| {
+        let done = &done;
+        eventually("chats", move || async move { (done.load(Ordering::Relaxed) >= chats).then_some(()) })
+    };
+    let chats = futures_util::future::join_all((0..10).map(|reader| ten_chats(&server, reader, &done)));
+    let outage = async {
+        after(30).await;
+        postgres.stop();
+        after(70).await;
+        postgres.go_on().await;
+    };
+    let (questions, ()) = tokio::join!(chats, outage);
+    let expected: BTreeSet<String> = questions.into_iter().flatten().collect();
+    assert_eq!(expected.len(), 100);
     arrive(&postgres, &database, &expected).await;
     eventually("the outbox is empty", || async { (waiting(&server).await == 0).then_some(()) }).await;
     let stored = postgres.contents(&database).await;
     assert_eq!(stored.len(), 200, "a question and an answer a chat, each once");
     assert_eq!(postgres.select(&database, "SELECT count(*) FROM conversations").await, ["50"]);
     // In order: every answer follows its question.
-    let roles = postgres
-        .select(&database, "SELECT string_agg(role, ' ' ORDER BY created_at, role DESC) FROM messages GROUP BY conversation_id")
-        .await;
+    let roles =
+        "SELECT string_agg(role, ' ' ORDER BY created_at, role DESC) FROM messages GROUP BY conversation_id";
+    let roles = postgres.select(&database, roles).await;
     assert!(roles.iter().all(|roles| roles == "user assistant user assistant"), "{roles:?}");
 }
 

@@ -307,3 +307,62 @@ async fn errors_over_https_are_told_in_the_same_words() {
             .await;
     assert!(failure.contains("check user and password in DATABASE_URL"), "{failure}");
 }
+
+#[tokio::test]
+async fn a_database_that_wakes_up_is_asked_again_at_once_and_a_spent_quota_is_not() {
+    let Some(postgres) = Postgres::shared().await else { return };
+    let double = NeonDouble::start("127.0.0.1", postgres.port).await.expect("a double");
+    let (database, url) = postgres.database().await;
+    let server = Setup::new()
+        .with("DATABASE_URL", &url)
+        .with("DOCENT_POSTGRES_TRANSPORT", "https")
+        .with("DOCENT_POSTGRES_HTTPS_URL", &double.address())
+        .start()
+        .await;
+    settled(&server).await;
+    double.refuse_next(2, "XX000", "Couldn't connect to compute node");
+    server.ask(&json!({"message": QUESTION})).await;
+    settled(&server).await;
+    assert_eq!(postgres.contents(&database).await.len(), 2);
+
+    let quota = "Your project has exceeded the compute time quota. Upgrade your plan to increase limits.";
+    double.refuse_next(100, "XX000", quota);
+    let before = double.statements();
+    let answer = server.ask(&json!({"message": QUESTION})).await;
+    assert_eq!(answer.order(), "metadata sources token done", "{}", answer.raw);
+    let health = eventually("health tells it", || async {
+        let reply = server.get("/api/health").send().await.ok()?;
+        let body: Value = (reply.status() == 503).then_some(reply)?.json().await.ok()?;
+        Some(body)
+    })
+    .await;
+    let row = &health["services"]["postgres"];
+    assert_eq!((&health["status"], &health["failed_services"]), (&json!("degraded"), &json!(["postgres"])));
+    assert_eq!((&row["status"], &row["kind"]), (&json!("disconnected"), &json!("quota_exhausted")));
+    assert!(
+        row["error"].as_str().is_some_and(|words| words.contains("quota of the database is used up")),
+        "{row}"
+    );
+    assert!(row["waiting"].as_u64().is_some_and(|waiting| waiting > 0), "{row}");
+    for _ in 0..20 {
+        server.ask(&json!({"message": QUESTION, "conversation_id": answer.conversation()})).await;
+    }
+    assert_eq!(double.statements(), before, "nobody knocks on a closed door");
+    assert_eq!(server.messages(&answer.conversation()).await.len(), 42);
+}
+
+#[tokio::test]
+async fn a_failure_is_over_when_the_database_answers_though_nobody_asks() {
+    let Some(mut postgres) = Postgres::start().await else { return };
+    let (_, url) = postgres.database().await;
+    postgres.stop();
+    let server = server(&url).await;
+    let failed = || async { server.app.parts()?.conversations.postgres_state()?.failure };
+    eventually("a failure", failed).await;
+    postgres.go_on().await;
+    eventually("health is well again", || async {
+        let reply = server.get("/api/health").send().await.ok()?;
+        (reply.status() == 200).then_some(())
+    })
+    .await;
+}

@@ -22,6 +22,9 @@ use super::{ConversationId, Message, MessageId, Role};
 /// Bytes that may wait. A day of outage with some ten thousand answers fits; memory holds as much.
 const MOST_BYTES: usize = 32 * 1024 * 1024;
 
+/// Bytes of delivered messages that are remembered, for the minutes after the store went away.
+const RECENT_BYTES: usize = 4 * 1024 * 1024;
+
 /// Messages that go to the store in one statement.
 const BATCH: usize = 100;
 
@@ -47,6 +50,9 @@ struct State {
     /// Number of the last entry.
     last: u64,
     journal: Option<Journal>,
+    /// Messages that were delivered last, oldest first, and their size.
+    recent: VecDeque<(Arc<Entry>, usize)>,
+    recent_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -204,6 +210,9 @@ impl Outbox {
             let Some(waiting) = state.entries.pop_front() else { break };
             state.bytes -= waiting.bytes;
             end = waiting.end.or(end);
+            if answer && matches!(*waiting.entry, Entry::Message(_)) {
+                state.remember(waiting.entry, waiting.bytes);
+            }
             if let Some(waiter) = waiting.waiter {
                 let _ = waiter.send(answer);
             }
@@ -258,6 +267,16 @@ impl Outbox {
         pending
     }
 
+    /// Messages of a conversation that were delivered not long ago, for when the store cannot be read.
+    pub(super) fn recent(&self, conversation: ConversationId) -> Vec<Message> {
+        let state = self.lock();
+        let rows = state.recent.iter().filter_map(|(entry, _)| match &**entry {
+            Entry::Message(row) if row.conversation_id == conversation => row.message(),
+            _ => None,
+        });
+        rows.collect()
+    }
+
     /// Whether an answer of this name waits.
     pub(super) fn holds_answer(&self, id: MessageId) -> bool {
         self.lock().entries.iter().any(|waiting| {
@@ -309,6 +328,11 @@ impl State {
     /// Drops what waits of a forgotten conversation, from memory and from disk. What is in flight stays: the order that
     /// follows it removes it from the store.
     fn drop_messages_of(&mut self, conversation: ConversationId) {
+        self.recent.retain(|(entry, bytes)| {
+            let goes = matches!(&**entry, Entry::Message(row) if row.conversation_id == conversation);
+            self.recent_bytes -= if goes { *bytes } else { 0 };
+            !goes
+        });
         let mut place = 0;
         let (in_flight, before) = (self.in_flight, self.entries.len());
         let mut dropped = 0;
@@ -324,6 +348,15 @@ impl State {
             && let Err(error) = self.rewrite()
         {
             tracing::error!("the outbox cannot be rewritten without a forgotten conversation: {error}");
+        }
+    }
+
+    fn remember(&mut self, entry: Arc<Entry>, bytes: usize) {
+        self.recent.push_back((entry, bytes));
+        self.recent_bytes += bytes;
+        while self.recent_bytes > RECENT_BYTES {
+            let Some((_, bytes)) = self.recent.pop_front() else { break };
+            self.recent_bytes -= bytes;
         }
     }
 

@@ -44,6 +44,8 @@ async fn what_was_accepted_waits_in_order_and_outlives_the_process() {
     assert_eq!(outbox.next(2).await.len(), 2);
     outbox.delivered(true);
     assert_eq!(outbox.depth().entries, 1);
+    assert_eq!(outbox.recent(id).len(), 1, "remembered for a while");
+    assert_eq!(outbox.recent(other).len(), 1);
     drop(outbox);
     let outbox = Outbox::open(&path);
     assert_eq!(contents(&outbox, id), ["two\u{fffd}"]);
@@ -77,6 +79,7 @@ async fn a_forgotten_conversation_leaves_the_disk_at_once() {
     }
     assert_eq!(outbox.next(1).await.len(), 1);
     outbox.accept(Entry::Forget(id)).expect("room");
+    assert!(outbox.recent(id).is_empty());
     assert!(outbox.pending(id).forgotten);
     assert!(contents(&outbox, id).is_empty());
     let bytes = fs_err::read(&path).expect("read");

@@ -87,6 +87,7 @@ const TEXTS: &[(&str, Kind, &str)] = &[
 
 /// Beginning of an SQLSTATE, its kind, what to do. The first that fits counts.
 const CODES: &[(&str, Kind, &str)] = &[
+    ("57P03", Kind::Busy, "the database is starting"),
     ("57P0", Kind::Lost, "the database went to sleep or restarts"),
     ("08", Kind::Lost, "the connection broke"),
     ("53300", Kind::Busy, "the database has no free connection"),
@@ -193,7 +194,7 @@ mod tests {
     fn failures_are_sorted_by_what_can_be_done() {
         for (code, message, kind) in [
             ("57P01", "terminating connection due to administrator command", Kind::Lost),
-            ("57P03", "the database system is starting up", Kind::Lost),
+            ("57P03", "the database system is starting up", Kind::Busy),
             ("08006", "connection failure", Kind::Lost),
             ("08P01", "query_wait_timeout", Kind::Busy),
             ("53300", "remaining connection slots are reserved", Kind::Busy),

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::failure::{DatabaseError, Kind};
@@ -52,6 +53,8 @@ pub(super) struct Link {
     prepared: tokio::sync::Mutex<bool>,
     facts: Mutex<Facts>,
     gauge: Gauge,
+    /// Told at every failure.
+    failing: Notify,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -78,13 +81,31 @@ impl Link {
             prepared: tokio::sync::Mutex::default(),
             facts: Mutex::default(),
             gauge: services.gauge(Service::Postgres, "statement"),
+            failing: Notify::new(),
         }
     }
 
-    /// The last success, and the failure since then.
-    pub(super) fn state(&self) -> (Option<Timestamp>, Option<DatabaseError>, Option<Transport>) {
+    /// The last success, and what served then.
+    pub(super) fn last(&self) -> (Option<Timestamp>, Option<Transport>) {
         let facts = self.facts();
-        (facts.last_success, facts.failure.map(|(error, _)| error), facts.transport)
+        (facts.last_success, facts.transport)
+    }
+
+    /// The failure since the last success.
+    pub(super) fn failure(&self) -> Option<DatabaseError> {
+        self.facts().failure.map(|(error, _)| error)
+    }
+
+    /// Waits for a failure, and says when another look makes sense.
+    pub(super) async fn failed(&self) -> Duration {
+        loop {
+            let changed = self.failing.notified();
+            let facts = self.facts();
+            if let Some((error, _)) = facts.failure {
+                return error.wait(facts.failures);
+            }
+            changed.await;
+        }
     }
 
     /// The failure of a database that failed a moment ago.
@@ -241,7 +262,8 @@ impl Link {
                     tracing::warn!("the database is away: {error}");
                 }
                 facts.failure = Some((error.clone(), Instant::now()));
-                facts.failures += 1;
+                facts.failures = facts.failures.saturating_add(1);
+                self.failing.notify_one();
                 if error.kind == Kind::Unreachable {
                     // The port may be open again, or closed by now.
                     facts.transport = None;

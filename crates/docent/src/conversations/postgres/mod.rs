@@ -111,8 +111,7 @@ impl PostgresStore {
         let place = options.database.shown();
         let link = Link::new(options);
         let store = Self(Arc::new(Inner { place, link, outbox, closing: CancellationToken::new() }));
-        let contact = store.clone();
-        tokio::spawn(async move { contact.probe().await });
+        tokio::spawn(store.clone().look_again());
         tokio::spawn(store.clone().deliver());
         store
     }
@@ -126,7 +125,8 @@ impl PostgresStore {
     }
 
     pub(super) fn state(&self) -> PostgresState {
-        let (last_success, failure, transport) = self.0.link.state();
+        let (last_success, transport) = self.0.link.last();
+        let failure = self.0.link.failure();
         let depth = self.0.outbox.depth();
         PostgresState {
             place: self.0.place.clone(),
@@ -214,8 +214,11 @@ impl PostgresStore {
         let stored = match self.read(statements::LATEST, &[&id, &count], "reading table messages").await {
             Ok(rows) => rows,
             // Better the last messages than none.
-            Err(_) if !pending.messages.is_empty() => vec![None],
-            Err(error) => return Err(error),
+            Err(error) => {
+                let mut all = merged(self.0.outbox.recent(conversation), pending.messages);
+                let last = all.split_off(all.len().saturating_sub(limit));
+                return if last.is_empty() { Err(error) } else { Ok(Some(last)) };
+            }
         };
         // What was delivered since the first look is in the store now, what came since is not in it yet.
         let mut waiting = pending.messages;
@@ -276,6 +279,26 @@ impl PostgresStore {
             None => self.0.link.run(Use::Read, Statement { sql, parameters }, READ).await,
         };
         result.map_err(|error| StoreError::new(doing, error))
+    }
+
+    /// Makes the first contact, and looks again after a failure until the database answers, so that the health report
+    /// does not wait for a reader to find out. While all is well nothing is asked.
+    async fn look_again(self) {
+        let closing = self.0.closing.clone();
+        let looking = async {
+            self.probe().await;
+            loop {
+                let wait = self.0.link.failed().await;
+                tokio::time::sleep(wait).await;
+                if self.0.link.failure().is_some() {
+                    self.probe().await;
+                }
+            }
+        };
+        tokio::select! {
+            () = looking => {}
+            () = closing.cancelled() => {}
+        }
     }
 
     /// Takes entries from the outbox to the database until the program ends.
