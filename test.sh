@@ -88,7 +88,10 @@ if wanted manual; then
   title "the manual as a site"
   need node nodejs
   need npm npm
-  (cd website && npm ci --no-audit --no-fund --loglevel=error && npm run build)
+  need chromium chromium
+  (cd website && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && npm run build)
+  cargo build --quiet -p docent
+  web/test.sh manual
 fi
 
 title "all parts passed: ${parts[*]}"

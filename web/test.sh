@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs every test of the reader's side: types, built files and sizes, the pure parts in Node, the widget in Chromium,
 # and the plugin in a real Docusaurus build. Needs node 20 and Debian's chromium; installs the rest from lock files.
-# `SKIP_SITE=1` leaves out the Docusaurus build (about two minutes with its first install).
+# `SKIP_SITE=1` leaves out the Docusaurus build (about two minutes with its first install). `test.sh manual` runs only the
+# test of the manual's own site, which must have been built in website/.
 set -euo pipefail
 cd "$(dirname "$0")"
 export CHROMIUM="${CHROMIUM:-$(command -v chromium || command -v chromium-browser || true)}"
@@ -13,17 +14,20 @@ fi
 install() { # folder
   if [ ! -d "$1/node_modules" ] || [ "$1/package-lock.json" -nt "$1/node_modules/.package-lock.json" ]; then
     # npm leaves packages for other platforms out of the lock file, and then refuses the file as incomplete.
-    (cd "$1" && { npm ci --ignore-scripts --no-audit --no-fund || npm install --no-save --ignore-scripts --no-audit --no-fund; } >&2)
+    (cd "$1" && { npm ci --ignore-scripts --no-audit --no-fund >/dev/null 2>&1 || npm install --no-save --ignore-scripts --no-audit --no-fund; } >&2)
   fi
 }
 install .
-npx --no-install tsc -p widget
-node widget/build.mjs --check
-
-files=(widget/tests/*.test.mjs docusaurus/tests/options.test.mjs tests/*.test.mjs)
-if [ -z "${SKIP_SITE:-}" ]; then
-  install docusaurus/tests/site
-  files+=(docusaurus/tests/plugin.test.mjs)
+if [ "${1:-}" = manual ]; then
+  files=(tests/manual.mjs)
+else
+  npx --no-install tsc -p widget
+  node widget/build.mjs --check
+  files=(widget/tests/*.test.mjs docusaurus/tests/options.test.mjs tests/*.test.mjs)
+  if [ -z "${SKIP_SITE:-}" ]; then
+    install docusaurus/tests/site
+    files+=(docusaurus/tests/plugin.test.mjs)
+  fi
 fi
 log="$(mktemp)"
 trap 'rm -f "$log"' EXIT

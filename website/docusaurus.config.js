@@ -42,6 +42,22 @@ const config = {
     ],
   ],
 
+  // The manual answers for itself: `docent serve docs` beside `npm run serve`.
+  plugins: [
+    [
+      '../web/docusaurus',
+      {
+        server: process.env.DOCENT_URL ?? 'http://localhost:7860',
+        label: 'Ask the manual',
+        examples: [
+          'How do I serve my own book?',
+          'What happens when the model is not available?',
+          'How is a citation made?',
+        ],
+      },
+    ],
+  ],
+
   themeConfig:
     /** @type {import('@docusaurus/preset-classic').ThemeConfig} */
     ({

@@ -2,7 +2,8 @@
 // panel stays open and the quoted sentence is marked. Loaded in a chunk of its own.
 
 import { showQuote, splitFragment } from './quote.js';
-import './widget.js';
+// Not a .js file: Docusaurus hands those to Babel, whose classes cannot extend HTMLElement.
+import './widget.mjs';
 
 /** On a wide screen the page makes room, so that the cited sentence can be read beside the answer. */
 const ROOM = '@media (min-width:1400px){html[data-docent-open] body{padding-inline-end:calc(27rem + 12px)}}';

@@ -23,11 +23,14 @@ export async function freePort() {
   return port;
 }
 
-/** Serves the plugin's test site as a book whose pages are at `site`; its data lies in `folder`. Resolves when ready. */
-export async function startDocent({ port, site, folder }) {
-  const child = spawn(binary, ['serve', repo('web/docusaurus/tests/site'), '--site-url', site, '--base-url', '/manual/', '--route-base-path', '/'], {
+/**
+ * Serves a book whose pages are at `site`: the plugin's test site, or the folder `book` of this repository with its
+ * `base` and routes as its own files say. Its data lies in `folder`; `settings` are further variables. Resolves when ready.
+ */
+export async function startDocent({ port, site, folder, book = 'web/docusaurus/tests/site', base = '/manual/', settings = {} }) {
+  const child = spawn(binary, ['serve', repo(book), '--site-url', site, ...(base ? ['--base-url', base, '--route-base-path', '/'] : [])], {
     cwd: folder, stdio: ['ignore', 'ignore', 'pipe'],
-    env: { PATH: process.env.PATH, HOME: folder, HOST: '127.0.0.1', PORT: String(port), ALLOWED_ORIGINS: site, DOCENT_DATA_DIR: folder + '/data' },
+    env: { PATH: process.env.PATH, HOME: folder, HOST: '127.0.0.1', PORT: String(port), ALLOWED_ORIGINS: site, DOCENT_DATA_DIR: folder + '/data', ...settings },
   });
   let log = '';
   child.stderr.on('data', (data) => (log += data));

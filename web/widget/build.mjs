@@ -3,7 +3,7 @@
 // `node build.mjs --check` changes nothing and fails when the committed file is not what the source builds.
 
 import { build } from 'esbuild';
-import { gzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
@@ -45,13 +45,22 @@ for (const [name, bytes] of Object.entries(files)) {
   if (size > limit) failed++;
 }
 if (failed) console.error(`${failed} file(s) over the budget of budget.json`);
-// The server embeds the first two; the Docusaurus plugin carries its own copies, so that it works without a registry.
-for (const [name, path] of [['widget.js', asset], ['widget-languages.json', languageAsset], ['define.js', here('../docusaurus/widget.js')], ['widget-languages.json', here('../docusaurus/languages.json')]]) {
-  if (!check) writeFileSync(path, files[name]);
-  else if (!existsSync(path) || !readFileSync(path).equals(Buffer.from(files[name]))) {
-    console.error(`${path} is not current: run \`npm run build\` in web/`);
-    failed++;
-  }
+// The server embeds the first two, also compressed; the Docusaurus plugin carries its own copies, so that it works
+// without a registry.
+const complain = (path) => {
+  console.error(`${path} is not current: run \`npm run build\` in web/`);
+  failed++;
+};
+for (const [name, path] of [['widget.js', asset], ['widget-languages.json', languageAsset], ['define.js', here('../docusaurus/widget.mjs')], ['widget-languages.json', here('../docusaurus/languages.json')]]) {
+  const now = Buffer.from(files[name]);
+  if (!check) writeFileSync(path, now);
+  else if (!existsSync(path) || !readFileSync(path).equals(now)) complain(path);
+  if (path !== asset && path !== languageAsset) continue;
+  // Compressors differ from version to version, so the text inside is compared, and written only when it changed.
+  const packed = path + '.gz';
+  const same = existsSync(packed) && gunzipSync(readFileSync(packed)).equals(now);
+  if (check && !same) complain(packed);
+  if (!check && !same) writeFileSync(packed, gzipSync(now, { level: 9 }));
 }
 if (!check) {
   mkdirSync(here('dist'), { recursive: true });

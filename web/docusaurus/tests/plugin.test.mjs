@@ -3,8 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { createServer } from 'node:http';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -12,11 +11,11 @@ import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { ask, assertAccessible, field, launch, openPage } from '../../tests/browser.mjs';
 import { freePort, skip, startDocent, stopDocent } from '../../tests/docent.mjs';
+import { serveSite } from '../../tests/site.mjs';
 import { startStandin } from '../../tests/standin.mjs';
 
 const site = fileURLToPath(new URL('site/', import.meta.url));
 const run = promisify(execFile);
-const TYPES = { html: 'text/html; charset=utf-8', js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml' };
 
 /** Builds the site into a folder of its own and returns it. */
 async function build(folder, environment) {
@@ -24,22 +23,8 @@ async function build(folder, environment) {
   return site + folder + '/';
 }
 
-/** Serves a built site under `/manual/`, as a static host does. `change` may alter its scripts. */
-async function serve(folder, change = (text) => text) {
-  const server = createServer((request, response) => {
-    let path = decodeURIComponent(new URL(request.url, 'http://x').pathname);
-    if (path === '/favicon.ico') return void response.writeHead(204).end();
-    if (!path.startsWith('/manual/') || path.includes('..')) return void response.writeHead(404).end();
-    path = folder + path.slice('/manual/'.length);
-    if (existsSync(path) && statSync(path).isDirectory()) path += '/index.html';
-    if (!existsSync(path)) path = existsSync(path + '.html') ? path + '.html' : folder + '404.html';
-    response.writeHead(200, { 'content-type': TYPES[path.split('.').pop()] ?? 'application/octet-stream' })
-      .end(path.endsWith('.js') ? change(readFileSync(path, 'utf8')) : readFileSync(path));
-  });
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  server.unref();
-  return { origin: `http://127.0.0.1:${server.address().port}`, stop: () => (server.closeAllConnections(), server.close()) };
-}
+/** Serves a built site under `/manual/`. */
+const serve = (folder, change) => serveSite(folder, '/manual/', change);
 
 let browser;
 let standin;

@@ -42,6 +42,7 @@ const Base = (typeof HTMLElement === 'undefined' ? class {} : HTMLElement) as ty
  * @attr hotkey - A letter pressed with Ctrl or Cmd (default `i`), or `none`.
  * @attr selection - `off` to leave the reader's selections alone; a CSS selector to name the article.
  * @attr examples - Up to five questions to begin with, as JSON or one a line.
+ * @attr topics - What the book speaks of, as JSON or one a line; shown as questions when there are no examples.
  * @attr version - The book's version; default from the page.
  * @attr locale - The book's language; default from the page.
  * @attr open - Whether the panel is open.
@@ -55,7 +56,7 @@ const Base = (typeof HTMLElement === 'undefined' ? class {} : HTMLElement) as ty
  * @cssprop --docent-accent, --docent-background, --docent-text, --docent-font, --docent-width, --docent-radius, --docent-z-index
  */
 export class DocentChat extends Base implements TurnHost {
-  static readonly observedAttributes = ['open', 'lang', 'theme', 'book', 'label', 'examples', 'layout'];
+  static readonly observedAttributes = ['open', 'lang', 'theme', 'book', 'label', 'examples', 'topics', 'layout'];
   /** Where this script was loaded from, when it was a plain script tag: the default server. */
   static scriptOrigin = '';
 
@@ -475,17 +476,12 @@ export class DocentChat extends Base implements TurnHost {
   }
 
   #exampleQuestions(): string[] {
-    const given = this.getAttribute('examples');
-    let examples = this.#examples;
-    if (!examples && given) {
-      try {
-        const parsed: unknown = JSON.parse(given);
-        if (Array.isArray(parsed)) examples = parsed.filter((item): item is string => typeof item === 'string');
-      } catch {
-        examples = given.split('\n').map((line) => line.trim()).filter(Boolean);
-      }
-    }
-    return (examples ?? this.strings.starters.split('|')).slice(0, 5);
+    const { strings } = this;
+    const examples = this.#examples ?? listOf(this.getAttribute('examples'));
+    if (examples?.length) return examples.slice(0, 5);
+    // What the book speaks of becomes a question in the reader's words; a heading that asks already is one.
+    const topics = listOf(this.getAttribute('topics'))?.slice(0, 5).map((topic) => (/[?？؟]$/.test(topic) ? topic : fill(strings.about, { topic })));
+    return topics?.length ? topics : strings.starters.split('|');
   }
 
   /** Listens to the page and to the keys. */
@@ -567,4 +563,16 @@ export class DocentChat extends Base implements TurnHost {
       root.append(style);
     }
   }
+}
+
+/** An attribute's list: JSON, or one a line. */
+function listOf(value: string | null): string[] | null {
+  if (!value) return null;
+  try {
+    const parsed: unknown = JSON.parse(value);
+    if (Array.isArray(parsed)) return parsed.filter((item): item is string => typeof item === 'string');
+  } catch {
+    // Not JSON: lines.
+  }
+  return value.split('\n').map((line) => line.trim()).filter(Boolean);
 }

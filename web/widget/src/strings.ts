@@ -42,6 +42,8 @@ export interface Strings {
   shortened: string;
   resume: string;
   starters: string;
+  /** A question about a heading of the book. */
+  about: string;
 }
 
 export const en: Strings = {
@@ -82,6 +84,7 @@ export const en: Strings = {
   shortened: 'The selection is long; only the first {count} characters are used.',
   resume: 'Continue the last conversation',
   starters: 'What is this book about?|Where should I start?|Which topics are covered?',
+  about: 'What is “{topic}” about?',
 };
 
 /** The languages of `languages.json`. */

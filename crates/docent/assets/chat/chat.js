@@ -1,8 +1,10 @@
-// Tells the chat on the hosted page which book it speaks for, and shows the line that puts it on another site. The
-// server writes the title into a meta element, so that the page needs no inline script.
+// Tells the chat on the hosted page which book it speaks for and what that is about, and shows the line that puts it on
+// another site. The server writes both into meta elements, so that the page needs no inline script.
 
-const book = document.querySelector('meta[name="docent-book"]')?.content.trim() ?? '';
-if (book && !book.startsWith('{{')) document.querySelector('docent-chat').setAttribute('book', book);
+for (const name of ['book', 'topics']) {
+  const value = document.querySelector(`meta[name="docent-${name}"]`)?.content.trim();
+  if (value && !value.startsWith('{{')) document.querySelector('docent-chat').setAttribute(name, value);
+}
 
 const snippet = `<script src="${new URL('widget.js', document.baseURI).href}" defer></script>`;
 document.querySelector('#snippet').textContent = snippet;

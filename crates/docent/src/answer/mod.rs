@@ -14,6 +14,7 @@ mod refusal;
 mod standalone;
 mod suggestions;
 mod support;
+mod topics;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -23,6 +24,7 @@ pub use generator::Generator;
 pub use links::{href, markdown_text};
 pub use pipeline::{AnswerStream, Answerer, answer};
 pub use standalone::stand_alone;
+pub use topics::topics;
 
 use crate::conversations::Exchange;
 

@@ -1,5 +1,6 @@
 //! The program as the web sees it. Only this room knows status codes, headers and event names.
 
+mod assets;
 mod chat;
 mod client;
 mod connections;

@@ -1,16 +1,17 @@
-//! Pages and files that the program carries: the chat page, Swagger UI.
+//! The pages that the program serves: the chat page and Swagger UI.
 
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use super::App;
+use super::{App, assets};
+use crate::answer::topics;
 
-/// Only our own files, no inline script or style; any site may frame the page.
+/// Only our own files, no inline script or style, no text that becomes markup; any site may frame the page.
 const CHAT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
-    img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors *";
+    img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors *; \
+    require-trusted-types-for 'script'; trusted-types 'none'";
 
 /// Swagger UI sets styles on elements.
 const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
@@ -20,6 +21,9 @@ const CHAT_PAGE: &str = include_str!("../../assets/chat/index.html");
 
 /// What the chat page replaces by the book's title.
 const TITLE_MARK: &str = "{{BOOK_TITLE}}";
+
+/// What the chat page replaces by a JSON list of what the book speaks of.
+const TOPICS_MARK: &str = "{{TOPICS}}";
 
 const DOCS_PAGE: &str = r#"<!doctype html>
 <html lang="en">
@@ -37,78 +41,6 @@ const DOCS_PAGE: &str = r#"<!doctype html>
 </html>
 "#;
 
-const DOCS_START: &str = "SwaggerUIBundle({ url: 'openapi.json', dom_id: '#swagger-ui', deepLinking: true, validatorUrl: null });\n";
-
-/// How a file that the program carries is sent.
-#[derive(Clone, Copy)]
-pub(super) struct Asset {
-    /// Path under which it is served.
-    pub path: &'static str,
-    kind: &'static str,
-    bytes: &'static [u8],
-    compressed: bool,
-}
-
-/// Every file that is served as it is.
-pub(super) const ASSETS: &[Asset] = &[
-    Asset {
-        path: "/chat.css",
-        kind: "text/css; charset=utf-8",
-        bytes: include_bytes!("../../assets/chat/chat.css"),
-        compressed: false,
-    },
-    Asset {
-        path: "/chat.js",
-        kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../../assets/chat/chat.js"),
-        compressed: false,
-    },
-    Asset {
-        path: "/widget.js",
-        kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../../assets/widget.js"),
-        compressed: false,
-    },
-    Asset {
-        path: "/widget-languages.json",
-        kind: "application/json",
-        bytes: include_bytes!("../../assets/widget-languages.json"),
-        compressed: false,
-    },
-    Asset {
-        path: "/docs/swagger-ui.css",
-        kind: "text/css; charset=utf-8",
-        bytes: include_bytes!("../../assets/swagger-ui/swagger-ui.css.gz"),
-        compressed: true,
-    },
-    Asset {
-        path: "/docs/swagger-ui-bundle.js",
-        kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../../assets/swagger-ui/swagger-ui-bundle.js.gz"),
-        compressed: true,
-    },
-    Asset {
-        path: "/docs/start.js",
-        kind: "text/javascript; charset=utf-8",
-        bytes: DOCS_START.as_bytes(),
-        compressed: false,
-    },
-];
-
-impl Asset {
-    /// The file as a response. Compressed files go out compressed: every browser reads them.
-    pub(super) fn response(self) -> Response {
-        let mut response = Bytes::from_static(self.bytes).into_response();
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.kind));
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        if self.compressed {
-            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-        }
-        response
-    }
-}
-
 /// The chat page, or two words of JSON for programs that ask for it.
 pub(super) async fn home(State(app): State<App>, headers: HeaderMap) -> Response {
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
@@ -116,8 +48,14 @@ pub(super) async fn home(State(app): State<App>, headers: HeaderMap) -> Response
         let body = json!({"message": "Docent answers questions about a book", "docs": "/docs"});
         return axum::Json(body).into_response();
     }
-    let title = app.parts().map_or("this book", |parts| parts.answerer.book.as_str());
-    page(CHAT_PAGE.replace(TITLE_MARK, &escaped(title)), CHAT_POLICY)
+    let (title, topics) = app.parts().map_or(("this book", Vec::new()), |parts| {
+        let answerer = &parts.answerer;
+        (answerer.book.as_str(), topics(&answerer.retriever.index(), &answerer.book))
+    });
+    let html = assets::versioned(CHAT_PAGE)
+        .replace(TITLE_MARK, &escaped(title))
+        .replace(TOPICS_MARK, &escaped(&json!(topics).to_string()));
+    page(html, CHAT_POLICY)
 }
 
 /// Swagger UI over `/openapi.json`.

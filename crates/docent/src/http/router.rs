@@ -2,7 +2,7 @@
 
 use axum::body::Bytes;
 use axum::extract::DefaultBodyLimit;
-use axum::http::header;
+use axum::http::{HeaderMap, Uri, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Router, middleware};
@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 
 use super::error::ApiError;
 use super::wire::BODY_LIMIT;
-use super::{App, chat, conversation, feedback, guard, health, metrics, openapi, pages, search};
+use super::{App, assets, chat, conversation, feedback, guard, health, metrics, openapi, pages, search};
 
 /// The routes of the API, with their part of the OpenAPI document.
 pub(super) fn routes() -> OpenApiRouter<App> {
@@ -37,8 +37,11 @@ pub fn router(app: App) -> Router {
         .route("/docs", get(pages::docs))
         .route("/metrics", get(metrics::show))
         .route("/openapi.json", get(move || std::future::ready((is_json, document.clone()))));
-    for asset in pages::ASSETS {
-        router = router.route(asset.path, get(move || std::future::ready(asset.response())));
+    for asset in assets::ASSETS {
+        router = router.route(
+            asset.path,
+            get(move |uri: Uri, headers: HeaderMap| std::future::ready(asset.response(&uri, &headers))),
+        );
     }
     router
         .fallback(|| async { ApiError::RouteNotFound.into_response() })

@@ -77,16 +77,99 @@ async fn the_root_is_a_page_for_people_and_json_for_programs() {
         reply.headers()["content-security-policy"].to_str().expect("words").contains("default-src 'none'")
     );
     let html = reply.text().await.expect("a page");
-    assert!(html.starts_with("<!doctype html>") && !html.contains("{{BOOK_TITLE}}"));
-    // Every file of ours that the page names is there.
-    for piece in html.split(['"', '\'']).filter(|piece| piece.ends_with(".js") || piece.ends_with(".css")) {
-        let path = format!("/{}", piece.trim_start_matches('/'));
-        assert_eq!(status_and_body(&server, &path).await.0, 200, "{piece}");
+    assert!(html.starts_with("<!doctype html>") && !html.contains("{{"));
+    // Every file of ours that the page names is there, and is kept for good under the name that the page gives it.
+    let files: Vec<&str> =
+        html.split(['"', '\'']).filter(|piece| piece.contains(".js") || piece.contains(".css")).collect();
+    assert_eq!(files.len(), 3, "{files:?}");
+    for file in files {
+        let reply = server.get(&format!("/{file}")).send().await.expect("a reply");
+        assert_eq!(reply.status(), 200, "{file}");
+        assert_eq!(reply.headers()["cache-control"], "public, max-age=31536000, immutable", "{file}");
     }
     let reply = server.get("/").header(ACCEPT, "application/json").send().await.expect("a reply");
     let json: Value = reply.json().await.expect("JSON");
     assert_eq!(json["docs"], "/docs");
     assert!(json["message"].is_string());
+}
+
+const LONG: &str = "A lever lifts a stone with little force. ";
+
+/// The topics that the chat page of a book of such pages carries.
+async fn topics(pages: &[(&str, String)]) -> Vec<String> {
+    let files: Vec<(&str, &str)> = pages.iter().map(|(path, text)| (*path, text.as_str())).collect();
+    let server = Setup::new().book(&files).start().await;
+    let (_, html) = status_and_body(&server, "/").await;
+    let (_, rest) = html.split_once("docent-topics\" content=\"").expect("topics");
+    let (list, _) = rest.split_once('"').expect("an end");
+    serde_json::from_str(&list.replace("&quot;", "\"").replace("&#39;", "'")).expect("JSON")
+}
+
+#[tokio::test]
+async fn the_chat_page_knows_what_the_book_speaks_of() {
+    let page = |title: &str, rest: &str| format!("# {title}\n\n{}\n\n{rest}\n", LONG.repeat(10));
+    let titled = topics(&[
+        ("docs/1.md", page("Levers", "")),
+        ("docs/2.md", "# Links\n\nA short page.\n".into()),
+        ("docs/3.md", page("Motors \"fast\"", "## What turns them?\n\nCurrent.")),
+        ("docs/4.md", page("Levers", "")),
+    ])
+    .await;
+    assert_eq!(
+        titled,
+        ["Levers", "What turns them?"],
+        "no short page, no page twice, a question before a title"
+    );
+    let many: Vec<(String, String)> =
+        (10..30).map(|n| (format!("docs/{n}.md"), page(&format!("Page {n}"), ""))).collect();
+    let many: Vec<(&str, String)> = many.iter().map(|(path, text)| (path.as_str(), text.clone())).collect();
+    assert_eq!(topics(&many).await, ["Page 12", "Page 17", "Page 22", "Page 27"], "spread over the book");
+    assert!(topics(&[("docs/a.md", "# A\n\nWords.\n".into())]).await.is_empty());
+}
+
+#[tokio::test]
+async fn the_widget_is_sent_compressed_and_kept_by_browsers() {
+    let server = TestServer::start().await;
+    let get = async |path: &str, headers: &[(&'static str, &str)]| {
+        let request =
+            headers.iter().fold(server.get(path), |request, (name, value)| request.header(*name, *value));
+        request.send().await.expect("a reply")
+    };
+    let reply = get("/widget.js", &[]).await;
+    assert!(reply.headers().get("content-encoding").is_none());
+    assert_eq!(reply.headers()["content-type"], "text/javascript; charset=utf-8");
+    assert_eq!(reply.headers()["cross-origin-resource-policy"], "cross-origin");
+    assert_eq!(reply.headers()["cache-control"], "public, max-age=3600, stale-while-revalidate=86400");
+    let etag = reply.headers()["etag"].to_str().expect("words").to_owned();
+    let plain = reply.bytes().await.expect("the script");
+
+    for (accepts, compressed) in [
+        ("br;q=1, gzip;q=0.8", true),
+        ("GZIP", true),
+        ("gzip;q=0", false),
+        ("gzip; q=0.0", false),
+        ("br", false),
+    ] {
+        let reply = get("/widget.js", &[("accept-encoding", accepts)]).await;
+        assert_eq!(reply.headers().contains_key("content-encoding"), compressed, "{accepts}");
+        assert_eq!(reply.headers()["vary"], "accept-encoding");
+        let bytes = reply.bytes().await.expect("the script");
+        assert_eq!(bytes == plain, !compressed);
+        assert!(!compressed || bytes.len() * 2 < plain.len(), "{} of {} bytes", bytes.len(), plain.len());
+    }
+
+    let again = get("/widget.js", &[("if-none-match", &format!("\"other\", {etag}"))]).await;
+    assert_eq!(again.status(), 304);
+    assert_eq!(again.headers()["etag"], etag.as_str());
+    assert!(again.bytes().await.expect("nothing").is_empty());
+    let version = etag.trim_matches(['W', '/', '"']);
+    let kept = |reply: reqwest::Response| {
+        reply.headers()["cache-control"].to_str().expect("words").contains("immutable")
+    };
+    assert!(kept(get(&format!("/widget.js?v={version}"), &[]).await));
+    assert!(!kept(get("/widget.js?v=0123456789abcdef", &[]).await), "another version is not kept for good");
+    let reply = get("/widget-languages.json", &[("accept-encoding", "gzip")]).await;
+    assert_eq!(reply.headers()["content-encoding"], "gzip");
 }
 
 #[tokio::test]
