@@ -6,7 +6,7 @@ import { showQuote, splitFragment } from './quote.js';
 import './widget.mjs';
 
 /** On a wide screen the page makes room, so that the cited sentence can be read beside the answer. */
-const ROOM = '@media (min-width:1400px){html[data-docent-open] body{padding-inline-end:calc(27rem + 12px)}}';
+const ROOM = '@media (min-width:1400px){html[data-docent-open] body{padding-inline-end:444px}}';
 
 /** Mounts the widget; the result is to be called when the site has drawn another page. */
 export function mount(options) {

@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const repo = (path) => fileURLToPath(new URL('../../' + path, import.meta.url));
@@ -17,18 +18,18 @@ export const skip = binary ? false : 'no docent program: build it or set DOCENT_
 /** A free port: asked for, given back, used at once. */
 export async function freePort() {
   const server = createServer();
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise((done) => server.listen(0, '127.0.0.1', done));
   const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
+  await new Promise((done) => server.close(done));
   return port;
 }
 
 /**
- * Serves a book whose pages are at `site`: the plugin's test site, or the folder `book` of this repository with its
+ * Serves a book whose pages are at `site`: the plugin's test site, or the folder `book` (of this repository, or absolute) with its
  * `base` and routes as its own files say. Its data lies in `folder`; `settings` are further variables. Resolves when ready.
  */
 export async function startDocent({ port, site, folder, book = 'web/docusaurus/tests/site', base = '/manual/', settings = {} }) {
-  const child = spawn(binary, ['serve', repo(book), '--site-url', site, ...(base ? ['--base-url', base, '--route-base-path', '/'] : [])], {
+  const child = spawn(binary, ['serve', resolve(repo('.'), book), '--site-url', site, ...(base ? ['--base-url', base, '--route-base-path', '/'] : [])], {
     cwd: folder, stdio: ['ignore', 'ignore', 'pipe'],
     env: { PATH: process.env.PATH, HOME: folder, HOST: '127.0.0.1', PORT: String(port), ALLOWED_ORIGINS: site, DOCENT_DATA_DIR: folder + '/data', ...settings },
   });
@@ -41,7 +42,7 @@ export async function startDocent({ port, site, folder, book = 'web/docusaurus/t
       // Not listening yet.
     }
     if (child.exitCode !== null) throw new Error('docent ended: ' + log);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await new Promise((done) => setTimeout(done, 100));
   }
   const served = await (await fetch(`http://127.0.0.1:${port}/widget.js`)).text();
   if (served !== readFileSync(repo('crates/docent/assets/widget.js'), 'utf8')) {
@@ -52,7 +53,7 @@ export async function startDocent({ port, site, folder, book = 'web/docusaurus/t
 }
 
 /** Ends the server as an operator does, and waits for it. */
-export const stopDocent = (child) => new Promise((resolve) => {
-  child.once('exit', resolve);
+export const stopDocent = (child) => new Promise((done) => {
+  child.once('exit', done);
   child.kill('SIGTERM');
 });

@@ -1,5 +1,5 @@
-// Pages that host the widget in the tests: a plain page with shortcuts and a strict CSP, one dressed like mdBook, one
-// with a very light brand colour in the dark.
+// Pages that host the widget in the tests: a plain page with shortcuts and a strict CSP, one dressed like mdBook (with its
+// rem of 10 px), one with a very light brand colour in the dark, one whose policy knows only a nonce.
 
 const ARTICLE = `<h1 id="title">A plain page</h1>
 <p id="first">A kill at any moment loses nothing that was already embedded. The index is written beside and renamed.</p>
@@ -23,8 +23,10 @@ export function hosts(widget = '/widget.js', attributes = '') {
     '/keys.js': { body: KEYS, type: 'text/javascript' },
     '/host.css': { body: 'body{margin:0;background:#1b1b1d;color:#eee}:root{--ifm-color-primary:#25c2a0;--ifm-background-surface-color:#242526}html{height:100%}', type: 'text/css' },
     '/dark': { body: page(`<main><article>${ARTICLE}</article></main>`, { html: 'data-theme="dark"', head: `<link rel="stylesheet" href="/host.css">${tag}` }), ...strict },
-    '/book.css': { body: '.navy{--bg:#161923;--fg:#bcbdd0}body{margin:0;background:var(--bg,#fff);color:var(--fg,#000)}', type: 'text/css' },
+    '/book.css': { body: 'html{font-size:62.5%}.navy{--bg:#161923;--fg:#bcbdd0}body{margin:0;background:var(--bg,#fff);color:var(--fg,#000)}', type: 'text/css' },
     '/mdbook': { body: page(`<div id="content" class="content"><main>${ARTICLE}</main></div>`, { html: 'class="navy"', head: `<link rel="stylesheet" href="/book.css"><script src="/keys.js"></script>${tag}` }), ...strict },
+    '/nonce': { body: page(`<main><article>${ARTICLE}</article></main>`, { head: `<script src="${widget}" defer nonce="r4nd0m"></script>` }),
+      headers: { 'content-security-policy': "default-src 'none'; script-src 'nonce-r4nd0m'; style-src 'nonce-r4nd0m'; connect-src *" } },
     '/docs/installation': { body: page(`<main><article><h1>Installation</h1><div style="height:150vh"></div><h2 id="from-source">From source</h2><p>Docent needs nothing but a Rust toolchain.</p></article></main>`, { head: tag }) },
   };
 }

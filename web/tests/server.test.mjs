@@ -200,3 +200,69 @@ test('the hosted page works under its own policy, with the line for other sites'
   assert.deepEqual(complaints, []);
   await context.close();
 });
+
+/** A model that writes slowly: 40 pieces, `pace` milliseconds apart. Speaks the OpenAI-compatible stream. */
+async function startSlowModel(pace) {
+  const model = createServer(async (request, response) => {
+    if (!request.url.endsWith('/chat/completions')) return void response.writeHead(404).end('{}');
+    for await (const _ of request);
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    const frame = (delta, finish_reason = null) => response.write(`data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', created: 1, model: 'slow', choices: [{ index: 0, delta, finish_reason }] })}\n\n`);
+    for (let piece = 1; piece <= 40 && !response.destroyed; piece++) {
+      frame({ content: piece === 1 ? 'A kill loses nothing that was already embedded [1].' : ` Word ${piece}.` });
+      await new Promise((resolve) => setTimeout(resolve, pace));
+    }
+    frame({}, 'stop');
+    response.end('data: [DONE]\n\n');
+  });
+  await new Promise((resolve) => model.listen(0, '127.0.0.1', resolve));
+  model.unref();
+  return { url: `http://127.0.0.1:${model.address().port}/v1`, stop: () => (model.closeAllConnections(), model.close()) };
+}
+
+for (const [name, end, expected] of [
+  ['a server that is told to stop in mid-stream finishes the answer', 'SIGTERM', 'whole'],
+  ['a server that dies in mid-stream leaves what was said and a retry, which works once it is back', 'SIGKILL', 'cut'],
+]) {
+  test(name, { skip, timeout: 180_000 }, async () => {
+    const slow = await startSlowModel(60);
+    const port = await freePort();
+    const data = mkdtempSync(tmpdir() + '/docent-slow-');
+    const start = () => startDocent({ port, site: site.origin, folder: data, settings: { OPENAI_BASE_URL: slow.url, OPENAI_MODEL: 'slow', OPENAI_API_KEY: 'k' } });
+    let child = await start();
+    const { page, context } = await openPage(browser, site.origin + '/plain', { expectErrors: true });
+    try {
+      await page.locator('docent-chat').evaluate((chat, server) => {
+        chat.remove();
+        chat.setAttribute('server', server);
+        document.body.append(chat);
+      }, `http://127.0.0.1:${port}`);
+      await open(page);
+      await field(page).fill('What does a kill lose of what was already embedded?');
+      await field(page).press('Enter');
+      await turn(page).getByText('Word 3.').waitFor({ timeout: 60_000 });
+      const gone = new Promise((resolve) => child.once('exit', resolve));
+      child.kill(end);
+      if (expected === 'whole') {
+        await turn(page).locator('.actions').waitFor({ timeout: 60_000 });
+        assert.match(await turn(page).locator('.prose').textContent(), /Word 40\./);
+        assert.equal(await turn(page).locator('.cite').count(), 1);
+        await gone;
+      } else {
+        await gone;
+        await page.getByText('The connection broke').waitFor({ timeout: 60_000 });
+        child = await start();
+        await page.getByText('The answer was cut off.').waitFor({ timeout: 60_000 });
+        assert.match(await turn(page).locator('.prose').textContent(), /Word 3\./);
+        await page.getByRole('button', { name: 'Try again' }).click();
+        await turn(page).locator('.actions').waitFor({ timeout: 60_000 });
+        assert.match(await turn(page).locator('.prose').textContent(), /Word 40\./);
+      }
+    } finally {
+      await context.close();
+      if (child.exitCode === null && child.signalCode === null) await stopDocent(child);
+      slow.stop();
+      rmSync(data, { recursive: true, force: true });
+    }
+  });
+}

@@ -438,3 +438,38 @@ check('a server under a path prefix works', '/', {}, async () => {
   await context.close();
   await prefixed.stop();
 });
+
+check('the size does not depend on the site\'s rem', '/mdbook', {}, async (page) => {
+  await open(page);
+  assert.equal(await page.locator('docent-chat .panel').evaluate((panel) => panel.getBoundingClientRect().width), 432);
+});
+
+// Two browsers: one that knows constructable stylesheets, one that does not and needs the nonce.
+for (const old of [false, true]) {
+  check(`a policy that knows only a nonce is enough ${old ? 'in an old browser' : 'in a new browser'}`, '/nonce', { init: old ? () => delete CSSStyleSheet.prototype.replaceSync : undefined }, async (page) => {
+    await open(page);
+    await ask(page, 'How do I install Docent?');
+    assert.equal(await page.locator('docent-chat .panel').evaluate((panel) => getComputedStyle(panel).position), 'fixed');
+    assert.equal(await page.locator('docent-chat style').count(), old ? 1 : 0);
+  });
+}
+
+check('a page may replace single words, and set examples', '/plain', {}, async (page) => {
+  await page.locator('docent-chat').evaluate((chat) => {
+    chat.texts = { ask: 'Ask the manual' };
+    chat.examples = ['Where does it say so?'];
+  });
+  await page.getByRole('button', { name: 'Ask the manual' }).click();
+  await page.getByRole('button', { name: 'Where does it say so?' }).waitFor();
+  await page.getByRole('button', { name: 'Close' }).waitFor();
+});
+
+check('topics of the book are offered as questions', '/plain', {}, async (page) => {
+  await page.locator('docent-chat').evaluate((chat) => chat.setAttribute('topics', '["Levers", "What is a fulcrum?"]'));
+  await open(page);
+  assert.deepEqual(await page.locator('docent-chat .welcome .chip').allTextContents(), ['What is “Levers” about?', 'What is a fulcrum?']);
+  await page.locator('docent-chat').evaluate((chat) => chat.setAttribute('topics', 'not JSON\nbut lines'));
+  assert.equal(await page.locator('docent-chat .welcome .chip').count(), 2);
+  await page.locator('docent-chat').evaluate((chat) => chat.setAttribute('topics', '[]'));
+  assert.equal(await page.locator('docent-chat .welcome .chip').count(), 3);
+});

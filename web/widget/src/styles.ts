@@ -1,13 +1,14 @@
 // The widget's looks, one constructable stylesheet: allowed under a strict `style-src`. Colours come from
 // `--docent-*`, else from the site (Infima, Material), else from our own two palettes. Text never takes the brand
-// colour itself, so its contrast does not depend on the site; sizes and sides are logical, so it mirrors.
+// colour itself, so its contrast does not depend on the site; sides are logical, so it mirrors. Sizes are in px and em,
+// never in rem: some sites (mdBook among them) make a rem 10 px.
 
 export const css = /* css */ `
 :host{all:initial;display:contents;
 --accent:var(--docent-accent,var(--ifm-color-primary,var(--md-primary-fg-color,#0d6b5e)));
 --font:var(--docent-font,var(--ifm-font-family-base,system-ui,"Segoe UI",Roboto,sans-serif));
 --mono:var(--docent-mono,var(--ifm-font-family-monospace,ui-monospace,Menlo,Consolas,monospace));
---width:var(--docent-width,27rem);--z:var(--docent-z-index,350);--round:var(--docent-radius,14px)}
+--width:var(--docent-width,432px);--z:var(--docent-z-index,350);--round:var(--docent-radius,14px)}
 :host([hidden]){display:none}
 *{box-sizing:border-box}
 .root{--bg:var(--docent-background,#fff);--ink:var(--docent-text,#1c1e21);--dim:#5b616a;--soft:#f4f4f1;--line:#e0e0da;--code:#f4f4f1;--bad:#a4262c;--good:#0b6650;
@@ -31,25 +32,25 @@ svg{inline-size:1.25em;block-size:1.25em;fill:none;stroke:currentColor;stroke-wi
 .launcher:hover{transform:translateY(-2px)}
 .panel{position:fixed;inset-block:12px;inset-inline-end:12px;inline-size:min(var(--width),calc(100vw - 24px));z-index:var(--z);display:flex;flex-direction:column;background:var(--bg);border:1px solid var(--line);border-radius:var(--round);box-shadow:var(--shade);overflow:hidden;animation:enter .18s ease-out}
 @keyframes enter{from{opacity:0;transform:translateY(8px)}}
-header{display:flex;align-items:center;gap:.25rem;padding:.65rem 1rem;padding-inline-end:.6rem;border-block-end:1px solid var(--line)}
-header h2{flex:1;min-inline-size:0;font-size:1rem;line-height:1.3;font-weight:650;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
-.mark{display:grid;place-items:center;inline-size:1.75rem;block-size:1.75rem;border-radius:8px;margin-inline-end:.45rem;flex:none}
-.mark svg{inline-size:1.05rem;block-size:1.05rem}
-.tool{display:inline-grid;place-items:center;min-inline-size:2rem;min-block-size:2rem;border-radius:8px;color:var(--dim)}
+header{display:flex;align-items:center;gap:4px;padding:10.4px 16px;padding-inline-end:9.6px;border-block-end:1px solid var(--line)}
+header h2{flex:1;min-inline-size:0;font-size:16px;line-height:1.3;font-weight:650;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
+.mark{display:grid;place-items:center;inline-size:28px;block-size:28px;border-radius:8px;margin-inline-end:7.2px;flex:none}
+.mark svg{inline-size:16.8px;block-size:16.8px}
+.tool{display:inline-grid;place-items:center;min-inline-size:32px;min-block-size:32px;border-radius:8px;color:var(--dim)}
 .tool:hover,.tool[aria-pressed=true]{background:var(--soft);color:var(--ink)}
-.log{flex:1;overflow-y:auto;overscroll-behavior:contain;padding:1.1rem 1rem;display:flex;flex-direction:column;gap:1.5rem;scrollbar-width:thin}
+.log{flex:1;overflow-y:auto;overscroll-behavior:contain;padding:17.6px 16px;display:flex;flex-direction:column;gap:24px;scrollbar-width:thin}
 .log:focus-visible{outline-offset:-3px}
-.log>*{inline-size:100%;max-inline-size:46rem;margin-inline:auto}
-.welcome{margin-block:auto;display:grid;gap:1.1rem;justify-items:start;grid-template-columns:minmax(0,1fr)}
-.welcome h3{font-size:1.4rem;line-height:1.25;font-weight:650;letter-spacing:-.01em;text-wrap:balance}
-.chips{display:flex;flex-wrap:wrap;gap:.5rem;list-style:none}
-.chip{padding:.4rem .8rem;border:1px solid var(--line);border-radius:1.1rem;text-align:start;line-height:1.4;background:var(--bg)}
+.log>*{inline-size:100%;max-inline-size:736px;margin-inline:auto}
+.welcome{margin-block:auto;display:grid;gap:17.6px;justify-items:start;grid-template-columns:minmax(0,1fr)}
+.welcome h3{font-size:22.4px;line-height:1.25;font-weight:650;letter-spacing:-.01em;text-wrap:balance}
+.chips{display:flex;flex-wrap:wrap;gap:8px;list-style:none}
+.chip{padding:6.4px 12.8px;border:1px solid var(--line);border-radius:17.6px;text-align:start;line-height:1.4;background:var(--bg)}
 .chip:hover{background:var(--soft);border-color:var(--dim)}
-.turn{display:grid;grid-template-columns:minmax(0,1fr);align-content:start;gap:.8rem;min-inline-size:0}
+.turn{display:grid;grid-template-columns:minmax(0,1fr);align-content:start;gap:12.8px;min-inline-size:0}
 .newest{min-block-size:100%;flex:none}
-.question{font:inherit;justify-self:end;max-inline-size:88%;background:var(--soft);border-radius:16px;border-end-end-radius:4px;padding:.55rem .9rem;white-space:pre-wrap;overflow-wrap:anywhere}
+.question{font:inherit;justify-self:end;max-inline-size:88%;background:var(--soft);border-radius:16px;border-end-end-radius:4px;padding:8.8px 14.4px;white-space:pre-wrap;overflow-wrap:anywhere}
 .about{display:block;color:var(--dim);font-size:.85em;border-inline-start:3px solid var(--line);padding-inline-start:.6em;margin-block-end:.35em;overflow:hidden;display:-webkit-box;-webkit-line-clamp:2;-webkit-box-orient:vertical}
-.answer{display:grid;grid-template-columns:minmax(0,1fr);gap:.7rem}
+.answer{display:grid;grid-template-columns:minmax(0,1fr);gap:11.2px}
 .prose{overflow-wrap:break-word;min-inline-size:0}
 .prose>*{margin-block:0 .75em;contain:layout style}
 .prose>:last-child{margin-block-end:0}
@@ -62,9 +63,9 @@ header h2{flex:1;min-inline-size:0;font-size:1rem;line-height:1.3;font-weight:65
 .prose hr{border:0;border-block-start:1px solid var(--line)}
 code{font:.88em/1.5 var(--mono);background:var(--code);border-radius:5px;padding:.12em .32em;overflow-wrap:anywhere}
 .block{position:relative;contain:layout style}
-.block .tool{position:absolute;inset-block-start:5px;inset-inline-end:5px;background:var(--code)}
-pre{margin:0;padding:.8rem .9rem;background:var(--code);border:1px solid var(--line);border-radius:10px;overflow:auto;direction:ltr;text-align:left;tab-size:4}
-.block pre{padding-inline-end:2.8rem}
+.block .tool{position:absolute;inset-block-start:1px;inset-inline-end:1px;padding:5px;background:var(--code)}
+pre{margin:0;padding:12.8px 14.4px;background:var(--code);border:1px solid var(--line);border-radius:10px;overflow:auto;direction:ltr;text-align:left;tab-size:4}
+.block pre{padding-inline-end:44.8px}
 pre code{background:none;padding:0;overflow-wrap:normal;white-space:pre}
 .kw{color:var(--kw)}.st{color:var(--st)}.nu{color:var(--nu)}.co{color:var(--co);font-style:italic}
 table{border-collapse:collapse;font-size:.92em;display:block;overflow-x:auto}
@@ -74,47 +75,47 @@ th{font-weight:650;white-space:nowrap}
 a{color:inherit;text-decoration:underline;text-decoration-color:var(--accent);text-decoration-thickness:.09em;text-underline-offset:.2em}
 .cite{font-size:.72em;font-weight:650;padding:.15em .55em;margin-inline:.1em;text-decoration:none;vertical-align:.28em;border-radius:.7em;background:var(--soft);border:1px solid var(--line);position:relative}
 .cite::after{content:"";position:absolute;inset:-4px -2px}
-.preview{position:absolute;z-index:2;max-inline-size:min(22rem,calc(100% - 1.5rem));background:var(--bg);border:1px solid var(--line);border-radius:10px;box-shadow:var(--shade);padding:.65rem .85rem;font-size:.9rem;line-height:1.5;overflow-wrap:anywhere}
+.preview{position:absolute;z-index:2;max-inline-size:min(352px,calc(100% - 24px));background:var(--bg);border:1px solid var(--line);border-radius:10px;box-shadow:var(--shade);padding:10.4px 13.6px;font-size:14.4px;line-height:1.5;overflow-wrap:anywhere}
 .preview b{display:block;font-weight:650}
 .preview span{display:-webkit-box;-webkit-line-clamp:6;-webkit-box-orient:vertical;overflow:hidden;color:var(--dim)}
-.notice,.wait{display:flex;gap:.6em;font-size:.9rem;line-height:1.45;color:var(--dim);background:var(--soft);border-radius:10px;padding:.55rem .8rem}
+.notice,.wait{display:flex;gap:.6em;font-size:14.4px;line-height:1.45;color:var(--dim);background:var(--soft);border-radius:10px;padding:8.8px 12.8px}
 .notice.bad{color:var(--bad)}
 .wait{align-items:center}
 .dots{display:inline-flex;gap:4px;flex:none}
 .dots i{inline-size:6px;block-size:6px;border-radius:50%;background:currentColor;animation:pulse 1.2s infinite}
 .dots i:nth-child(2){animation-delay:.15s}.dots i:nth-child(3){animation-delay:.3s}
 @keyframes pulse{0%,60%,100%{opacity:.25}30%{opacity:1}}
-.sources{font-size:.9rem;display:grid;gap:.35rem}
-.sources h4,.next h4,.why h4{font-size:.78rem;line-height:1.4;font-weight:650;color:var(--dim)}
-.sources ol{list-style:none;display:grid;gap:.15rem}
-.sources a,.sources .dead{display:flex;gap:.6em;align-items:baseline;padding:.32rem .5rem;margin-inline:-.5rem;border-radius:8px;text-decoration:none}
+.sources{font-size:14.4px;display:grid;gap:5.6px}
+.sources h4,.next h4,.why h4{font-size:12.48px;line-height:1.4;font-weight:650;color:var(--dim)}
+.sources ol{list-style:none;display:grid;gap:2.4px}
+.sources a,.sources .dead{display:flex;gap:.6em;align-items:baseline;padding:5.12px 8px;margin-inline:-8px;border-radius:8px;text-decoration:none}
 .sources a:hover{background:var(--soft)}
 .sources .n{flex:none;font-size:.8em;font-weight:650;min-inline-size:1.4em;text-align:center;color:var(--dim)}
 .sources .where{min-inline-size:0;overflow-wrap:anywhere}
 .sources small{font-size:.92em;color:var(--dim)}
-.actions{display:flex;gap:.1rem;align-items:center;margin-inline-start:-.35rem;flex-wrap:wrap;font-size:.9rem;color:var(--dim)}
-.why{display:grid;gap:.55rem;border:1px solid var(--line);border-radius:10px;padding:.75rem}
-.why textarea{inline-size:100%;border:1px solid var(--dim);border-radius:8px;padding:.45rem .6rem;background:var(--bg);resize:vertical}
+.actions{display:flex;gap:1.6px;align-items:center;margin-inline-start:-5.6px;flex-wrap:wrap;font-size:14.4px;color:var(--dim)}
+.why{display:grid;gap:8.8px;border:1px solid var(--line);border-radius:10px;padding:12px}
+.why textarea{inline-size:100%;border:1px solid var(--dim);border-radius:8px;padding:7.2px 9.6px;background:var(--bg);resize:vertical}
 .chip[aria-pressed=true]{background:var(--ink);color:var(--bg);border-color:var(--ink)}
-.button{padding:.4rem .95rem;font-weight:600;justify-self:start}
+.button{padding:6.4px 15.2px;font-weight:600;justify-self:start}
 .plain{border:1px solid var(--dim);border-radius:999px}
 .plain:hover{background:var(--soft)}
-.next{display:grid;gap:.45rem}
-footer{border-block-start:1px solid var(--line);padding:.7rem .8rem max(.6rem,env(safe-area-inset-bottom));display:grid;grid-template-columns:minmax(0,1fr);gap:.5rem;background:var(--bg)}
-footer>*{inline-size:100%;max-inline-size:46rem;margin-inline:auto}
-.badge{display:flex;align-items:center;gap:.5em;font-size:.88rem;line-height:1.4;background:var(--soft);border-radius:10px;padding:.35rem;padding-inline-start:.7rem}
+.next{display:grid;gap:7.2px}
+footer{border-block-start:1px solid var(--line);padding:11.2px 12.8px max(9.6px,env(safe-area-inset-bottom));display:grid;grid-template-columns:minmax(0,1fr);gap:8px;background:var(--bg)}
+footer>*{inline-size:100%;max-inline-size:736px;margin-inline:auto}
+.badge{display:flex;align-items:center;gap:.5em;font-size:14.08px;line-height:1.4;background:var(--soft);border-radius:10px;padding:5.6px;padding-inline-start:11.2px}
 .badge>div{flex:1;min-inline-size:0}
 .badge b{font-weight:650;display:block}
 .badge span{display:block;color:var(--dim);overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
-form{display:flex;align-items:flex-end;gap:.5rem;border:1px solid var(--dim);border-radius:1.5rem;padding:.3rem;padding-inline-start:.95rem;background:var(--bg)}
+form{display:flex;align-items:flex-end;gap:8px;border:1px solid var(--dim);border-radius:24px;padding:4.8px;padding-inline-start:15.2px;background:var(--bg)}
 form:focus-within{border-color:var(--ink);box-shadow:0 0 0 1px var(--ink)}
-form textarea{flex:1;min-inline-size:0;border:0;outline:0;background:none;resize:none;padding:.35rem 0;line-height:1.5;max-block-size:9.5rem;field-sizing:content;font-size:16px}
+form textarea{flex:1;min-inline-size:0;border:0;outline:0;background:none;resize:none;padding:5.6px 0;line-height:1.5;max-block-size:152px;field-sizing:content;font-size:16px}
 form textarea:focus-visible{outline:0}
 ::placeholder{color:var(--dim);opacity:1}
-form button{inline-size:2.2rem;block-size:2.2rem;display:grid;place-items:center;flex:none}
+form button{inline-size:35.2px;block-size:35.2px;display:grid;place-items:center;flex:none}
 form button[aria-disabled=true]{background:var(--soft);color:var(--dim)}
-.caution{font-size:.76rem;line-height:1.4;color:var(--dim);text-align:center;text-wrap:balance}
-.picker{position:absolute;z-index:var(--z);display:flex;align-items:center;gap:.4em;padding:.4em .85em .4em .7em;font-weight:600;font-size:.9rem;box-shadow:var(--shade);white-space:nowrap}
+.caution{font-size:12.16px;line-height:1.4;color:var(--dim);text-align:center;text-wrap:balance}
+.picker{position:absolute;z-index:var(--z);display:flex;align-items:center;gap:.4em;padding:.4em .85em .4em .7em;font-weight:600;font-size:14.4px;box-shadow:var(--shade);white-space:nowrap}
 .page .panel{position:relative;inset:auto;inline-size:100%;block-size:100%;border:0;border-radius:0;box-shadow:none;animation:none}
 
 .page header,.page footer{border:0}
