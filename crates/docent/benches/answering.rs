@@ -11,7 +11,7 @@ use std::time::Duration;
 use corpus::{BookOptions, ChunkOptions, chunk_page, read_book};
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
-use docent::answer::{Answerer, CitationFilter, Generator, Question, Subject, answer};
+use docent::answer::{AnswerCache, Answerer, CitationFilter, Generator, Question, Subject, answer};
 use docent::conversations::{ConversationId, Conversations, Message, MessageId, Role};
 use docent::ingest::{Progress, plan};
 use docent::providers::sse::SseParser;
@@ -46,6 +46,7 @@ static SAMPLE: LazyLock<Sample> = LazyLock::new(|| {
         limits: PassageLimits::default(),
         max_answer_tokens: 2048,
         timeout: Duration::from_secs(60),
+        cache: AnswerCache::new(0),
     };
     Sample { answerer, folder }
 });

@@ -21,7 +21,6 @@ struct Counts {
     prompt_tokens: u64,
     answer_tokens: u64,
     first_token: Histogram,
-    cache: BTreeMap<&'static str, u64>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -41,6 +40,8 @@ pub struct Now {
     pub index_age: Option<u64>,
     /// Messages that wait for a store that is away; `None` when the store is here.
     pub waiting: Option<u64>,
+    /// Looks into the answer cache so far that found one and that did not, and answers that it keeps.
+    pub cache: (u64, u64, u64),
     /// Calls to models today, and how many there may be.
     pub allowance: Option<(u32, u32)>,
 }
@@ -66,11 +67,6 @@ impl Metrics {
         let place = LATENCY_BOUNDS.iter().position(|bound| after.as_secs_f64() <= *bound);
         counts.first_token.buckets[place.unwrap_or(LATENCY_BOUNDS.len())] += 1;
         counts.first_token.sum += after;
-    }
-
-    /// The answer cache was asked: `hit`, `miss`, or `stored`.
-    pub fn cache(&self, what: &'static str) {
-        *self.lock().cache.entry(what).or_default() += 1;
     }
 
     /// Everything in the text format.
@@ -110,10 +106,6 @@ impl Metrics {
                 &counts.first_token.buckets,
                 counts.first_token.sum,
             );
-            page.head("docent_answer_cache_total", "counter", "Looks into the answer cache.");
-            for (what, count) in &counts.cache {
-                page.line("docent_answer_cache_total", &[("what", what)], *count);
-            }
         }
         page.now(now);
         page.services(services);
@@ -133,6 +125,11 @@ impl Page {
     fn now(&mut self, now: Now) {
         self.single("docent_running_answers", "gauge", "Answers that are being written.", now.running as u64);
         self.single("docent_index_chunks", "gauge", "Chunks of the index.", now.chunks as u64);
+        let (hits, misses, kept) = now.cache;
+        self.head("docent_answer_cache_total", "counter", "Looks into the answer cache.");
+        self.line("docent_answer_cache_total", &[("result", "hit")], hits);
+        self.line("docent_answer_cache_total", &[("result", "miss")], misses);
+        self.single("docent_cached_answers", "gauge", "Answers in the cache.", kept);
         if let Some(age) = now.index_age {
             self.single("docent_index_age_seconds", "gauge", "Since the index was written.", age);
         }

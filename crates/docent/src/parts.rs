@@ -6,7 +6,7 @@ use std::time::Duration;
 use encoder::Encoder;
 use serde_json::json;
 
-use crate::answer::{Answerer, Generator};
+use crate::answer::{AnswerCache, Answerer, Generator};
 use crate::config::{Config, EmbedderChoice, GeneratorChoice, redact_url};
 use crate::conversations::{Conversations, PostgresOptions, StoreError};
 use crate::providers::{
@@ -304,5 +304,6 @@ pub fn answerer(
         limits: PassageLimits::default(),
         max_answer_tokens: config.max_answer_tokens,
         timeout: config.answer_timeout,
+        cache: AnswerCache::new(config.cached_answers),
     }
 }

@@ -11,6 +11,7 @@ mod program;
 mod provider;
 mod reader;
 mod report;
+mod soak;
 mod stamp;
 mod strain;
 
@@ -121,6 +122,18 @@ enum Command {
         #[arg(long, default_value_t = 45)]
         watch_seconds: u64,
     },
+    /// Mixed questions while the model's service fails at random: nothing undocumented, nothing lost, flat memory
+    Soak {
+        /// How long
+        #[arg(long, default_value_t = 5.0)]
+        minutes: f64,
+        /// Readers that ask one question after the other
+        #[arg(long, default_value_t = 8)]
+        readers: usize,
+        /// Decides faults and questions
+        #[arg(long, default_value_t = 20_261_125)]
+        seed: u64,
+    },
 }
 
 fn main() -> ExitCode {
@@ -161,6 +174,10 @@ async fn run(line: CommandLine) -> Result<bool, String> {
         Command::Strain { finished, silent, idle, watch_seconds } => {
             let plan = strain::Plan { finished, silent, idle, watch: Duration::from_secs(watch_seconds) };
             strain::run(common, plan).await
+        }
+        Command::Soak { minutes, readers, seed } => {
+            let takes = Duration::from_secs_f64(minutes.clamp(0.1, 24.0 * 60.0) * 60.0);
+            soak::run(common, soak::Plan { takes, readers, seed }).await
         }
     }
 }

@@ -222,14 +222,17 @@ impl<'a> Notes<'a> {
 
 /// Undoes chunked transfer encoding, as the network cuts it.
 #[derive(Debug, Default)]
-struct Chunked {
+pub struct Chunked {
     /// Bytes of the current chunk that are still to come, its line end included.
     left: usize,
 }
 
 impl Chunked {
     /// Moves what is complete from `buffer` to `text`; true after the last chunk.
-    fn decode(&mut self, buffer: &mut Vec<u8>, text: &mut Vec<u8>) -> Result<bool, String> {
+    ///
+    /// # Errors
+    /// When a chunk has no size.
+    pub fn decode(&mut self, buffer: &mut Vec<u8>, text: &mut Vec<u8>) -> Result<bool, String> {
         let mut at = 0;
         let ended = loop {
             if self.left > 0 {

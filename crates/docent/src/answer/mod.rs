@@ -4,6 +4,7 @@
 //! the text as it grows, notices about what was missing, and exactly one end. It runs the same from
 //! HTTP, the command line and the evaluation. Dropping the stream stops the model call.
 
+mod cache;
 mod citations;
 mod extractive;
 mod generator;
@@ -19,6 +20,7 @@ mod topics;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use cache::{AnswerCache, CacheCounts};
 pub use citations::CitationFilter;
 pub use generator::Generator;
 pub use links::{href, markdown_text};

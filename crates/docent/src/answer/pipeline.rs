@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::cache::{AnswerCache, Kept, Key, pieces};
 use super::citations::CitationFilter;
 use super::extractive::{Closeness, Extract, comparable, compose};
 use super::prompt::{book_prompt, selection_prompt};
@@ -41,6 +42,8 @@ pub struct Answerer {
     pub max_answer_tokens: u32,
     /// Time that one answer may take in all.
     pub timeout: Duration,
+    /// Answers that were written before.
+    pub cache: AnswerCache,
 }
 
 /// A running answer. Dropping it stops the work and the model call.
@@ -90,7 +93,7 @@ struct Run {
 /// How the model's part went.
 enum Written {
     /// All of it, with the text and the numbers it cites.
-    Whole { text: String, cited: Vec<usize>, refused: bool },
+    Whole { text: String, cited: Vec<usize>, refused: bool, cut: bool },
     /// Nothing was shown: somebody else may answer.
     Nothing(Notice),
     /// It broke off after text was shown.
@@ -107,6 +110,11 @@ impl Run {
 
     async fn about_the_book(&mut self) -> Result<(), Gone> {
         let standalone = stand_alone(&self.question.text, &self.question.history);
+        let key = self.key(&standalone);
+        let index = self.answerer.retriever.index();
+        if let Some(kept) = key.as_ref().and_then(|key| self.answerer.cache.get(key, &index)) {
+            return self.say_again(kept).await;
+        }
         let query = Query {
             text: standalone.clone(),
             version: self.question.version.clone(),
@@ -125,14 +133,18 @@ impl Run {
         let prompt =
             book_prompt(&self.answerer.book, &self.question, &passages, self.answerer.max_answer_tokens);
         match self.write(&prompt, passages.len()).await? {
-            Some(Written::Whole { text, cited, refused }) => {
+            Some(Written::Whole { text, cited, refused, cut }) => {
                 let mut sources = cited_sources(&text, &cited, &passages);
                 if sources.is_empty() && !refused {
                     // The model forgot to cite: show what it was given.
-                    sources = considered.into_iter().take(3).collect();
+                    sources = considered.iter().take(3).cloned().collect();
                 }
                 let outcome = if refused { Outcome::Uncertain } else { Outcome::Answered };
                 let next = suggestions(&standalone, &cited, &passages);
+                if let Some(key) = key.filter(|_| !refused && !cited.is_empty() && !self.degraded && !cut) {
+                    let kept = Kept { text, considered, sources: sources.clone(), suggestions: next.clone() };
+                    self.answerer.cache.keep(key, kept, &index);
+                }
                 self.end(outcome, sources, next, None).await
             }
             Some(Written::Broken { text, cited, failure }) => {
@@ -146,6 +158,26 @@ impl Run {
             }
             None => self.quote(&standalone, &passages).await,
         }
+    }
+
+    /// Names a question whose answer may be kept: a model writes it, and nothing but the book decides what it is.
+    fn key(&self, standalone: &str) -> Option<Key> {
+        let Question { history, version, locale, .. } = &self.question;
+        let written = !matches!(self.answerer.generator, Generator::Extractive);
+        (written && history.is_empty()).then(|| Key {
+            question: standalone.trim().to_owned(),
+            version: version.clone(),
+            locale: locale.clone(),
+        })
+    }
+
+    /// Streams an answer that was written before.
+    async fn say_again(&mut self, kept: Kept) -> Result<(), Gone> {
+        self.send(AnswerEvent::Sources(kept.considered)).await?;
+        for piece in pieces(&kept.text) {
+            self.send(AnswerEvent::Delta(piece.to_owned())).await?;
+        }
+        self.end(Outcome::Answered, kept.sources, kept.suggestions, None).await
     }
 
     async fn about_the_selection(&mut self, selection: &str) -> Result<(), Gone> {
@@ -226,11 +258,12 @@ impl Run {
                     let words = refusal(Verdict::Uncertain, &[]);
                     self.show(&mut text, words).await?;
                 }
-                if finish == Some(FinishReason::MaxTokens) {
+                let cut = finish == Some(FinishReason::MaxTokens);
+                if cut {
                     let message = "The answer was cut at its length limit.".to_owned();
                     self.send(AnswerEvent::Notice(Notice { code: NoticeCode::AnswerCut, message })).await?;
                 }
-                Written::Whole { text, cited, refused: filter.refused() }
+                Written::Whole { text, cited, refused: filter.refused(), cut }
             }
         }))
     }

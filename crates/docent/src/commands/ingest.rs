@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::Args;
 
 use super::{BookArguments, load_config, log};
-use crate::ingest::{Progress, Report, plan};
+use crate::ingest::{FREE_TIER_DAY, Pace, Progress, Report, plan};
 use crate::parts::Providers;
 use crate::status::Services;
 
@@ -34,7 +34,8 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let index_file = config.index_file();
     let plan = plan(&arguments.book, &arguments.how.options(), &embedder, &index_file)
         .await
-        .with_context(|| format!("cannot ingest {}", arguments.book.display()))?;
+        .with_context(|| format!("cannot ingest {}", arguments.book.display()))?
+        .paced(Pace::of(&embedder, config.embeddings_per_minute));
     let report = if arguments.plan {
         plan.report().clone()
     } else {
@@ -64,6 +65,19 @@ pub(super) fn print_warnings(report: &Report) {
     }
 }
 
+/// How long a plan will wait for the provider's quota.
+fn pace_in_words(report: &Report) -> String {
+    let Some(seconds) = report.paced_seconds else { return String::new() };
+    let minutes = seconds.div_ceil(60);
+    let days = report.embedded.div_ceil(FREE_TIER_DAY);
+    let day = if days > 1 {
+        format!("; a free project embeds {FREE_TIER_DAY} texts a day, so it takes {days} days there")
+    } else {
+        String::new()
+    };
+    format!(", at the pace of the quota about {minutes} min{day}")
+}
+
 /// A report in one line.
 pub(super) fn summary(report: &Report, planned: bool) -> String {
     let Report { title, pages, sections, chunks, added, removed, embedded, embedded_tokens, .. } = report;
@@ -71,7 +85,8 @@ pub(super) fn summary(report: &Report, planned: bool) -> String {
     let took = report.took.as_secs_f64();
     if planned {
         return format!(
-            "{read}; {added} chunks would be added, {removed} removed, {embedded} texts embedded (about {embedded_tokens} tokens)"
+            "{read}; {added} chunks would be added, {removed} removed, {embedded} texts embedded (about {embedded_tokens} tokens){}",
+            pace_in_words(report)
         );
     }
     if report.unchanged {

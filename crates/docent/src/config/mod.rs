@@ -61,6 +61,10 @@ pub struct Config {
     pub max_streams: usize,
     /// How long a finished stream can be resumed.
     pub resume_window: Duration,
+    /// Answers of a model that are kept for the same question.
+    pub cached_answers: usize,
+    /// Texts a minute at ingest; 0 for no limit, `None` for what suits the embedder.
+    pub embeddings_per_minute: Option<u32>,
     /// Questions a minute from one address; 0 for no limit.
     pub questions_per_address: u32,
     /// Questions a minute in one conversation; 0 for no limit.
@@ -258,6 +262,10 @@ impl Reader<'_> {
             answer_timeout: Duration::from_secs(self.between("DOCENT_ANSWER_TIMEOUT", 1, 600)),
             max_streams: self.between("DOCENT_MAX_STREAMS", 1, 100_000) as usize,
             resume_window: Duration::from_secs(self.between("DOCENT_RESUME_SECONDS", 0, 3600)),
+            cached_answers: self.between("DOCENT_ANSWER_CACHE", 0, 100_000) as usize,
+            embeddings_per_minute: self
+                .optional("DOCENT_EMBEDDINGS_PER_MINUTE")
+                .map(|_| self.between("DOCENT_EMBEDDINGS_PER_MINUTE", 0, 1_000_000) as u32),
             questions_per_address: self.between("DOCENT_ADDRESS_LIMIT", 0, 100_000) as u32,
             questions_per_conversation: self.between("DOCENT_CONVERSATION_LIMIT", 0, 100_000) as u32,
             proxy: self.proxy(),

@@ -77,7 +77,17 @@ pub const VARIABLES: &[Variable] = &[
         "where SQL over HTTPS is taken, when the host's name does not say",
     ),
     variable("DOCENT_EMBEDDING_DIMENSIONS", "768", "length of the vectors asked from Gemini"),
+    variable(
+        "DOCENT_EMBEDDINGS_PER_MINUTE",
+        "",
+        "texts a minute at ingest; 0 for no limit; not set: 100 with Gemini (its free tier), else no limit",
+    ),
     variable("DOCENT_MAX_ANSWER_TOKENS", "2048", "upper bound of a generated answer, thinking included"),
+    variable(
+        "DOCENT_ANSWER_CACHE",
+        "500",
+        "answers of a model that are kept for the same question; 0 for none",
+    ),
     variable("DOCENT_ANSWER_TIMEOUT", "60", "seconds that one answer may take in all"),
     variable("DOCENT_MAX_STREAMS", "1024", "answers at the same time; more get 429 at once"),
     variable("DOCENT_ADDRESS_LIMIT", "60", "questions a minute from one address; 0 for no limit"),

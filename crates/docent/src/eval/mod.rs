@@ -17,7 +17,7 @@ use ::corpus::{BookError, BookOptions};
 use search::IndexError;
 use serde::Serialize;
 
-use crate::answer::{AnswerEvent, Answerer, Generator, Question, answer};
+use crate::answer::{AnswerCache, AnswerEvent, Answerer, Generator, Question, answer};
 use crate::retrieve::{Embedder, Evidence, PassageLimits, Query, Retriever, SharedIndex, Verdict, retrieve};
 use corpus::{Corpus, build, id_of};
 pub use fit::{Fit, Source, Unseen, fit};
@@ -247,6 +247,7 @@ async fn extractive_answer(retriever: &Retriever, embedder: &Embedder, question:
         limits: PassageLimits::default(),
         max_answer_tokens: 0,
         timeout: Duration::from_secs(60),
+        cache: AnswerCache::new(0),
     };
     let mut events = answer(&answerer, Question { text: question.to_owned(), ..Question::default() });
     let mut text = String::new();

@@ -19,7 +19,9 @@ pub(super) async fn show(State(app): State<App>, headers: HeaderMap) -> Result<R
     let (now, services) = match app.parts() {
         None => (Now { running, ..Now::default() }, &nobody),
         Some(parts) => {
+            let cache = parts.answerer.cache.counts();
             let now = Now {
+                cache: (cache.hits, cache.misses, cache.kept),
                 running,
                 chunks: parts.answerer.retriever.index().len(),
                 index_age: index_age(&app),

@@ -4,6 +4,7 @@
 //! there; new ones go through a journal, so that a kill at any moment loses nothing that was embedded.
 
 pub(crate) mod journal;
+mod pace;
 mod progress;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -14,8 +15,9 @@ use corpus::{Book, BookOptions, Chunk, ChunkId, ChunkOptions, Warning, chunk_pag
 use search::{Index, IndexBuilder, IndexError, Metadata, Ordinal};
 use serde::Serialize;
 
-use crate::retrieve::{EmbedRole, Embedder};
+use crate::retrieve::Embedder;
 use journal::Journal;
+pub use pace::{FREE_TIER_DAY, Pace};
 pub use progress::Progress;
 
 /// Chunks embedded between two entries of the journal.
@@ -46,6 +48,8 @@ pub struct Report {
     pub embedded: usize,
     /// Tokens of those texts, estimated.
     pub embedded_tokens: usize,
+    /// Seconds that they wait for the provider's quota of the minute; null when nothing limits them.
+    pub paced_seconds: Option<u64>,
     /// Embedder whose vectors the index holds; empty for none.
     pub embedder: String,
     /// Size of the index file in bytes; 0 for a plan.
@@ -102,6 +106,7 @@ pub struct Plan {
     index_file: PathBuf,
     fingerprint: String,
     report: Report,
+    pace: Option<Pace>,
     began: Instant,
 }
 
@@ -152,13 +157,14 @@ fn compare(mut book: Book, index_file: PathBuf, fingerprint: String, began: Inst
         removed: old_ids.difference(&new_ids).count(),
         embedded: 0,
         embedded_tokens: 0,
+        paced_seconds: None,
         embedder: fingerprint.clone(),
         index_bytes: 0,
         unchanged: false,
         took: Duration::ZERO,
         warnings,
     };
-    let mut plan = Plan { book, chunks, old, known, index_file, fingerprint, report, began };
+    let mut plan = Plan { book, chunks, old, known, index_file, fingerprint, report, pace: None, began };
     let missing: Vec<usize> = plan.missing();
     plan.report.embedded = missing.len();
     plan.report.embedded_tokens = missing.iter().map(|place| plan.chunks[*place].token_count as usize).sum();
@@ -174,6 +180,15 @@ impl Plan {
     /// What running this plan will do.
     pub fn report(&self) -> &Report {
         &self.report
+    }
+
+    /// Embeds no faster than `pace`, and says in the report how long that takes. Without it nothing waits: whoever
+    /// starts a service or asks one question would rather have words alone.
+    #[must_use]
+    pub fn paced(mut self, pace: Pace) -> Self {
+        self.report.paced_seconds = pace.estimate(self.report.embedded).map(|wait| wait.as_secs());
+        self.pace = Some(pace);
+        self
     }
 
     /// Places of the chunks whose text has no vector yet, each text once.
@@ -214,11 +229,12 @@ impl Plan {
         let wanted: Vec<usize> =
             missing.into_iter().filter(|place| !journal.holds(self.chunks[*place].content_hash)).collect();
         self.report.embedded = wanted.len();
+        let mut pace = self.pace.take().unwrap_or_else(Pace::impatient);
         progress.begin(wanted.len());
         for (batch_number, batch) in wanted.chunks(BATCH).enumerate() {
             let texts: Vec<String> = batch.iter().map(|place| self.chunks[*place].embedding_text()).collect();
             let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-            let vectors = embedder.embed(&texts, EmbedRole::Passage).await.map_err(|error| {
+            let vectors = pace.embed(embedder, &texts, progress).await.map_err(|error| {
                 progress.end();
                 IngestError::Embedding {
                     done: batch_number * BATCH,

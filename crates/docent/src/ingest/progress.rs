@@ -24,6 +24,7 @@ pub enum Progress {
 pub struct Lines {
     done: usize,
     total: usize,
+    began: Option<Instant>,
     printed: Option<Instant>,
 }
 
@@ -47,7 +48,8 @@ impl Progress {
             }
             Self::Lines(lines) => {
                 if let Ok(mut lines) = lines.lock() {
-                    *lines = Lines { total, done: 0, printed: Some(Instant::now()) };
+                    *lines =
+                        Lines { total, done: 0, began: Some(Instant::now()), printed: Some(Instant::now()) };
                 }
             }
             _ => {}
@@ -61,7 +63,7 @@ impl Progress {
                 let Ok(mut lines) = lines.lock() else { return };
                 lines.done += by;
                 if lines.printed.is_none_or(|printed| printed.elapsed() >= LINE_EVERY) {
-                    eprintln!("embedded {} of {} texts", lines.done, lines.total);
+                    eprintln!("embedded {} of {} texts{}", lines.done, lines.total, lines.remaining());
                     lines.printed = Some(Instant::now());
                 }
             }
@@ -69,9 +71,32 @@ impl Progress {
         }
     }
 
+    /// The provider has asked for a wait.
+    pub(super) fn waits(&self, wait: Duration) {
+        let words = format!("the quota of the minute is spent: waiting {} s", wait.as_secs_f64().ceil());
+        match self {
+            Self::Bar(bar) => bar.println(words),
+            Self::Lines(_) => eprintln!("{words}"),
+            Self::Silent => {}
+        }
+    }
+
     pub(super) fn end(&self) {
         if let Self::Bar(bar) = self {
             bar.finish_and_clear();
+        }
+    }
+}
+
+impl Lines {
+    /// The time that the rest will take at the speed so far.
+    fn remaining(&self) -> String {
+        match self.began {
+            Some(began) if self.done > 0 && self.done < self.total => {
+                let left = began.elapsed().as_secs_f64() / self.done as f64 * (self.total - self.done) as f64;
+                format!(", about {} s left", left.ceil())
+            }
+            _ => String::new(),
         }
     }
 }

@@ -16,7 +16,7 @@ use search::{FieldScores, Ordinal};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 
-pub use embedder::{EmbedRole, Embedder};
+pub use embedder::{EmbedError, EmbedRole, Embedder};
 pub use evidence::{Calibration, Evidence, SIGNALS, Verdict};
 pub use passages::PassageLimits;
 pub use retriever::{Retriever, SharedIndex};

@@ -37,7 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "status",
         ],
     ),
-    ("ingest", &["retrieve"]),
+    ("ingest", &["providers", "retrieve"]),
     ("eval", &["answer", "ingest", "retrieve"]),
 ];
 

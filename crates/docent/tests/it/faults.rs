@@ -213,3 +213,72 @@ async fn an_answer_that_thinking_has_eaten_gets_more_room() {
     let room = |place: usize| requests[place].body["generationConfig"]["maxOutputTokens"].as_u64();
     assert_eq!((requests.len(), room(0), room(1)), (2, Some(2048), Some(8192)));
 }
+
+/// The health report after a question that met this fault.
+async fn health_after(fault: Fault) -> (u16, serde_json::Value) {
+    let gemini = GeminiDouble::start().await;
+    let server = gemini_server(&gemini).await;
+    gemini.plan(Planned::new(fault).always());
+    server.ask(&json!({"message": QUESTION})).await;
+    let reply = server.get("/api/health").send().await.expect("a reply");
+    (reply.status().as_u16(), reply.json().await.expect("JSON"))
+}
+
+/// The rows of `docs/deployment/faults.md`: what health says of each.
+#[tokio::test]
+async fn health_names_each_fault() {
+    for (what, fault, kind) in [
+        (
+            "429 of the minute",
+            Fault::RateLimited { quota: Quota::Minute, retry_after_ms: 60_000 },
+            "rate_limited",
+        ),
+        ("429 of the day", Fault::RateLimited { quota: Quota::Day, retry_after_ms: 10 }, "quota_exhausted"),
+        ("no quota at all", Fault::RateLimited { quota: Quota::Zero, retry_after_ms: 10 }, "quota_exhausted"),
+        ("a bad key", Fault::BadKey, "unauthorized"),
+        ("503", Fault::Status { code: 503 }, "unavailable"),
+        ("silence", Fault::Hang, "timeout"),
+        ("an unknown model", Fault::Status { code: 404 }, "not_found"),
+        ("a cut stream", Fault::Cut { after: 2 }, "interrupted"),
+    ] {
+        let (code, body) = health_after(fault).await;
+        let row = &body["services"]["gemini"];
+        assert_eq!((code, &body["status"]), (503, &json!("degraded")), "{what}: {body}");
+        assert_eq!((&row["status"], &row["kind"]), (&json!("disconnected"), &json!(kind)), "{what}");
+        assert!(row["recommended_action"].is_string() && row["error"].is_string(), "{what}");
+    }
+    let (code, body) = health_after(Fault::BlockedPrompt { reason: "SAFETY".into() }).await;
+    assert_eq!(code, 200, "it answered, and withheld: {body}");
+}
+
+#[tokio::test]
+async fn with_everything_away_the_book_still_answers() {
+    let gemini = GeminiDouble::start().await;
+    let setup = Setup::new().gemini(&gemini).with("DOCENT_EMBEDDER", "gemini");
+    let server = setup.with("DOCENT_ANSWER_TIMEOUT", TIMEOUT).start().await;
+    gemini.refuse_connections();
+    let answer = server.ask(&json!({"message": QUESTION})).await;
+    check_passages("everything away", &answer, "model_resting");
+    assert_eq!(server.messages(&answer.conversation()).await.len(), 2, "nothing is lost");
+    let reply = server.get("/api/health").send().await.expect("a reply");
+    assert_eq!(reply.status(), 503);
+    let body: serde_json::Value = reply.json().await.expect("JSON");
+    assert_eq!(body["services"]["gemini"]["kind"], "unavailable", "{body}");
+
+    gemini.accept_connections().await.expect("the port is still free");
+    let answer = server.ask(&json!({"message": QUESTION})).await;
+    assert_eq!(answer.event("done")["degraded"], false, "{}", answer.raw);
+    assert_eq!(server.get("/api/health").send().await.expect("a reply").status(), 200);
+}
+
+/// A spent day is remembered: no second question pays for the same refusal.
+#[tokio::test]
+async fn a_spent_day_is_not_asked_again() {
+    let gemini = GeminiDouble::start().await;
+    let server = gemini_server(&gemini).await;
+    gemini.plan(Planned::new(Fault::RateLimited { quota: Quota::Zero, retry_after_ms: 10 }).always());
+    for _ in 0..4 {
+        check_passages("no quota", &server.ask(&json!({"message": QUESTION})).await, "model_resting");
+    }
+    assert_eq!(gemini.requests().len(), 1);
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use doubles::{Fault, GeminiDouble, Operation, Planned};
+use doubles::{Fault, GeminiDouble, Operation, Planned, Quota};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -24,6 +24,7 @@ fn with_embedder(mut command: Command, gemini: &GeminiDouble) -> Command {
     command
         .env("DOCENT_EMBEDDER", "gemini")
         .env("DOCENT_EMBEDDING_DIMENSIONS", "64")
+        .env("DOCENT_EMBEDDINGS_PER_MINUTE", "0")
         .env("GEMINI_API_KEY", gemini.key())
         .env("DOCENT_GEMINI_BASE_URL", gemini.base_url());
     command
@@ -186,4 +187,20 @@ fn an_index_of_another_embedder_is_not_mixed_with_ours() {
     assert_eq!(local["embedded"], 6);
     let none = report(&mut ingest(folder.path()));
     assert_eq!((none["embedder"].as_str(), none["unchanged"].as_bool()), (Some(""), Some(false)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_of_the_minute_is_waited_for_and_one_of_the_day_is_not() {
+    let gemini = GeminiDouble::start().await;
+    let folder = TempDir::new().expect("a folder");
+    write_book(&folder.path().join("book"), MOTORS);
+    let limit = |quota| Planned::new(Fault::RateLimited { quota, retry_after_ms: 20 }).on(Operation::Embed);
+    gemini.plan(limit(Quota::Day));
+    let output = run(&mut with_embedder(ingest(folder.path()), &gemini));
+    assert!(output.code == Some(1) && output.stderr.contains("no quota left for today"), "{}", output.stderr);
+    // More refusals than one call would try again.
+    gemini.plan(limit(Quota::Minute).times(6));
+    let mut command = with_embedder(ingest(folder.path()), &gemini);
+    let made = report(command.env("DOCENT_EMBEDDINGS_PER_MINUTE", "6000"));
+    assert_eq!((made["embedded"].as_u64(), made["paced_seconds"].as_u64()), (Some(6), Some(0)));
 }

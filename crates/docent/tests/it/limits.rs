@@ -1,6 +1,6 @@
 //! How often one reader may ask, who that reader is behind a proxy, and what happens when the day's paid calls are spent.
 
-use doubles::{GeminiDouble, Operation};
+use doubles::{Fault, GeminiDouble, Operation};
 use reqwest::Response;
 use serde_json::{Value, json};
 
@@ -75,4 +75,27 @@ async fn when_the_day_is_spent_the_book_answers_and_health_says_so() {
     let body: Value = reply.json().await.expect("JSON");
     let row = &body["services"]["gemini"];
     assert_eq!((&row["kind"], &row["calls_today"]), (&json!("budget_spent"), &json!(2)), "{body}");
+}
+
+#[tokio::test]
+async fn the_same_question_is_paid_for_once() {
+    let gemini = GeminiDouble::start().await;
+    let server = Setup::new().gemini(&gemini).with("DOCENT_ANSWER_CACHE", "10").start().await;
+    gemini.answer_always("Torque is measured in newton metres [1].");
+    let first = server.ask(&json!({"message": QUESTION})).await;
+    let again = server.ask(&json!({"message": QUESTION})).await;
+    assert_eq!(gemini.requests().len(), 1);
+    assert_eq!((again.text(), again.order()), (first.text(), first.order()));
+    assert_eq!(again.event("done")["sources"], first.event("done")["sources"]);
+    assert_eq!(again.event("done")["usage"]["answer_tokens"], 0, "nothing was paid");
+    assert_eq!(server.messages(&again.conversation()).await.len(), 2, "it is stored like any other");
+    // Follow-ups lean on what was said, and failures are not kept.
+    let follow_up = json!({"message": QUESTION, "conversation_id": first.conversation()});
+    server.ask(&follow_up).await;
+    assert_eq!(gemini.requests().len(), 2);
+    let other = json!({"message": "How is the speed of a motor measured?"});
+    gemini.fault(Fault::BadKey);
+    assert_eq!(server.ask(&other).await.event("done")["degraded"], true);
+    assert_eq!(server.ask(&other).await.event("done")["degraded"], false);
+    assert_eq!(gemini.requests().len(), 4);
 }

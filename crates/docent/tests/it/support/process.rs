@@ -15,6 +15,7 @@ pub fn docent(folder: &Path) -> Command {
         .current_dir(folder)
         .env_clear()
         .env("DOCENT_EMBEDDER", "none")
+        .env("DOCENT_ANSWER_CACHE", "0")
         .env("HOST", "127.0.0.1")
         .env("PORT", "0")
         .stdin(Stdio::null());

@@ -32,9 +32,9 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// The motors book, words only, the extractive generator, a store in memory.
+    /// The motors book, words only, the extractive generator, a store in memory, no cache.
     pub fn new() -> Self {
-        Self::default().with("DOCENT_EMBEDDER", "none")
+        Self::default().with("DOCENT_EMBEDDER", "none").with("DOCENT_ANSWER_CACHE", "0")
     }
 
     /// Sets a variable.
