@@ -3,7 +3,8 @@
 #
 # Needs a Rust toolchain. What else is missing (Node.js, Chromium, Python with venv, a C++ compiler) is installed with
 # apt-get when this runs as root on Debian or Ubuntu; elsewhere it is named. `./test.sh rust` runs only one part; the
-# parts are: lint, rust, eval, sites, api, fuzz, web, manual.
+# parts are: lint, rust, eval, sites, api, fuzz, web, manual, and image, which builds and runs the image of a Space with a
+# Docker engine of its own; it takes several minutes of release build and only runs when it is named.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -92,6 +93,11 @@ if wanted manual; then
   (cd website && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && npm run build)
   cargo build --quiet -p docent
   web/test.sh manual
+fi
+
+if [[ " ${parts[*]} " == *" image "* ]]; then
+  title "the image of a Space, built and run"
+  tests/docker.sh
 fi
 
 title "all parts passed: ${parts[*]}"

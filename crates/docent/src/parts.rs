@@ -207,19 +207,32 @@ impl Providers {
 
     /// Asks the providers whether the models that are in use exist, without cost; logs what is wrong and tells health.
     pub async fn check(&self, embedder: &Embedder, generator: &Generator) {
+        for (service, checks) in self.checks(embedder, generator).await {
+            self.tell(service, &checks);
+        }
+    }
+
+    /// What the providers say about the models that are in use, asked without cost.
+    pub async fn checks(
+        &self,
+        embedder: &Embedder,
+        generator: &Generator,
+    ) -> Vec<(Service, Vec<ModelCheck>)> {
         let used = |provider: &str, used_for: ModelUse| match used_for {
             ModelUse::Chat => generator.name() == provider,
             ModelUse::Embedding => embedder.name() == provider,
         };
         let uses = |provider| used(provider, ModelUse::Chat) || used(provider, ModelUse::Embedding);
+        let mut all = Vec::new();
         if let Some(gemini) = self.gemini.as_ref().filter(|_| uses("gemini")) {
             let checks = gemini.check().await.into_iter().filter(|check| used("gemini", check.used_for));
-            self.tell(Service::Gemini, &checks.collect::<Vec<_>>());
+            all.push((Service::Gemini, checks.collect()));
         }
         if let Some(openai) = self.openai.as_ref().filter(|_| uses("openai")) {
             let checks = openai.check().await.into_iter().filter(|check| used("openai", check.used_for));
-            self.tell(Service::OpenAi, &checks.collect::<Vec<_>>());
+            all.push((Service::OpenAi, checks.collect()));
         }
+        all
     }
 
     /// One model that is there is enough to be reached; that others are missing is a warning.

@@ -2,12 +2,14 @@
 
 mod ask;
 mod config;
+mod doctor;
 mod eval;
 mod ingest;
 mod inspect;
 mod log;
 mod search;
 mod serve;
+mod space;
 mod table;
 
 use std::path::PathBuf;
@@ -50,6 +52,10 @@ enum Command {
     Eval(eval::Arguments),
     /// Print the effective configuration, without secrets
     Config(config::Arguments),
+    /// Find out what is wrong with this machine's configuration, or with a running service
+    Doctor(doctor::Arguments),
+    /// Bring the book to a Hugging Face Space
+    Space(space::Arguments),
     /// Print the OpenAPI document
     Openapi,
 }
@@ -112,6 +118,8 @@ pub fn main() -> ExitCode {
             Command::Inspect(arguments) => inspect::run(&arguments),
             Command::Eval(arguments) => eval::run(arguments).await,
             Command::Config(arguments) => config::run(&arguments),
+            Command::Doctor(arguments) => doctor::run(arguments).await,
+            Command::Space(arguments) => space::run(&arguments),
             Command::Openapi => config::openapi(),
         }
     });

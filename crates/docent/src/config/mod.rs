@@ -22,6 +22,9 @@ use crate::secret::Secret;
 /// Shortest admin token: a shorter one could be guessed.
 const ADMIN_TOKEN_BYTES: usize = 16;
 
+/// Name of the index file in the data folder.
+pub const INDEX_FILE: &str = "index.docent";
+
 /// Everything that can be configured, checked.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -39,6 +42,8 @@ pub struct Config {
     pub log_content: bool,
     /// Folder of the index file, the conversations and the outbox.
     pub data_dir: PathBuf,
+    /// The index file when it lies elsewhere, as in an image whose file system is read-only.
+    pub index_file: Option<PathBuf>,
     /// Which embedder is wanted.
     pub embedder: EmbedderChoice,
     /// Weights file of the local embedder; `None` for the built-in one.
@@ -195,7 +200,7 @@ impl Config {
 
     /// The index file.
     pub fn index_file(&self) -> PathBuf {
-        self.data_dir.join("index.docent")
+        self.index_file.clone().unwrap_or_else(|| self.data_dir.join(INDEX_FILE))
     }
 
     /// The conversations' database.
@@ -251,6 +256,7 @@ impl Reader<'_> {
             log_json: self.choice("DOCENT_LOG_FORMAT", &[("text", false), ("json", true)]),
             log_content: self.flag("DOCENT_LOG_CONTENT"),
             data_dir: PathBuf::from(self.values.get("DOCENT_DATA_DIR")),
+            index_file: self.optional("DOCENT_INDEX_FILE").map(PathBuf::from),
             embedder,
             encoder_file: self.optional("DOCENT_ENCODER_FILE").map(PathBuf::from),
             generator,

@@ -33,6 +33,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("LOG_LEVEL", "info", "error, warn, info, debug, trace, or a filter such as docent=debug,info"),
     variable("DOCENT_LOG_FORMAT", "text", "text or json"),
     variable("DOCENT_DATA_DIR", ".docent", "folder of the index file, the conversations and the outbox"),
+    variable("DOCENT_INDEX_FILE", "", "index file, when it is not in DOCENT_DATA_DIR"),
     variable("DOCENT_EMBEDDER", "auto", "auto, local, gemini, openai or none"),
     variable("DOCENT_ENCODER_FILE", "", "weights file for the local embedder instead of the built-in one"),
     variable("DOCENT_GENERATOR", "auto", "auto, gemini, openai or extractive"),

@@ -18,6 +18,7 @@ mod owner;
 mod pages;
 mod router;
 mod search;
+mod streamz;
 mod wire;
 
 use std::sync::{Arc, OnceLock};

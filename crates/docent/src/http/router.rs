@@ -36,6 +36,7 @@ pub fn router(app: App) -> Router {
         .route("/", get(pages::home))
         .route("/docs", get(pages::docs))
         .route("/metrics", get(metrics::show))
+        .route("/streamz", get(super::streamz::streamz))
         .route("/openapi.json", get(move || std::future::ready((is_json, document.clone()))));
     for asset in assets::ASSETS {
         router = router.route(

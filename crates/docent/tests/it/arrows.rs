@@ -39,6 +39,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("ingest", &["providers", "retrieve"]),
     ("eval", &["answer", "ingest", "retrieve"]),
+    ("space", &["config"]),
+    ("doctor", &["config", "parts", "providers", "retrieve", "status"]),
 ];
 
 /// Crates of the workspace and what they may build on, here and outside: `!name` must not be reached at all.
