@@ -352,7 +352,7 @@ impl Turn {
         };
         let began = Timestamp::now();
         // Writers queue for the store; the first word need not wait in that queue.
-        let (mut stored, (text, ending)) = tokio::join!(saving, self.follow(question, &mut notices));
+        let (mut stored, (text, ending)) = tokio::join!(saving, self.follow(question, began, &mut notices));
         let message = Message {
             id: self.log.message,
             role: Role::Assistant,
@@ -362,7 +362,9 @@ impl Turn {
             created_at: began,
         };
         // Stored before the end is told: whoever sees the end can rely on it.
-        if !self.log.forgotten.load(Ordering::Acquire) {
+        if self.log.forgotten.load(Ordering::Acquire) {
+            self.conversations.drop_draft(message.id);
+        } else {
             stored &= self.save(&message).await;
         }
         if !stored || !self.conversations.is_lasting() {
@@ -386,7 +388,12 @@ impl Turn {
     }
 
     /// Passes the answer's events on and collects its text and notices; a stop ends it early.
-    async fn follow(&self, question: Question, notices: &mut Vec<Notice>) -> (String, Ending) {
+    async fn follow(
+        &self,
+        question: Question,
+        created_at: Timestamp,
+        notices: &mut Vec<Notice>,
+    ) -> (String, Ending) {
         let began = Instant::now();
         let mut text = String::new();
         let mut sources = Vec::new();
@@ -401,6 +408,7 @@ impl Turn {
             match event {
                 Some(Some(AnswerEvent::Sources(considered))) => {
                     sources.clone_from(&considered);
+                    self.begin_draft(created_at, &considered);
                     self.log.push(TurnEvent::Sources(considered));
                 }
                 Some(Some(AnswerEvent::Delta(piece))) => {
@@ -408,6 +416,8 @@ impl Turn {
                         self.metrics.first_token(began.elapsed());
                     }
                     text.push_str(&piece);
+                    // Kept before it is shown.
+                    self.conversations.draft(self.log.message, &piece);
                     self.log.push(TurnEvent::Delta(piece));
                 }
                 Some(Some(AnswerEvent::Notice(notice))) => notices.push(notice),
@@ -436,6 +446,21 @@ impl Turn {
                 Vec::new()
             }
         }
+    }
+
+    fn begin_draft(&self, created_at: Timestamp, considered: &[Source]) {
+        if self.log.forgotten.load(Ordering::Acquire) {
+            return;
+        }
+        let nothing_yet = Message {
+            id: self.log.message,
+            role: Role::Assistant,
+            content: String::new(),
+            sources: considered.to_vec(),
+            outcome: Some(Outcome::Stopped),
+            created_at,
+        };
+        self.conversations.begin_draft(self.conversation, &nothing_yet);
     }
 
     /// Stores a message; a store with an outbox has it there when this returns.

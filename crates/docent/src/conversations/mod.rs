@@ -215,6 +215,29 @@ impl Conversations {
         }
     }
 
+    /// An answer begins: `answer` has no text yet, the passages that it may cite, and the outcome `stopped`. A store with
+    /// an outbox keeps what [`draft`](Self::draft) adds as far as it came when the process is killed; [`save`](Self::save)
+    /// or [`drop_draft`](Self::drop_draft) ends it.
+    pub fn begin_draft(&self, conversation: ConversationId, answer: &Message) {
+        if let Self::Postgres(store) = self {
+            store.begin_draft(conversation, answer);
+        }
+    }
+
+    /// An answer goes on by `text`.
+    pub fn draft(&self, answer: MessageId, text: &str) {
+        if let Self::Postgres(store) = self {
+            store.draft(answer, text);
+        }
+    }
+
+    /// An answer that will not be saved.
+    pub fn drop_draft(&self, answer: MessageId) {
+        if let Self::Postgres(store) = self {
+            store.drop_draft(answer);
+        }
+    }
+
     /// Whether there is such a conversation.
     ///
     /// # Errors
@@ -292,7 +315,7 @@ fn read_sources(json: &Value) -> Vec<Source> {
     let text = |source: &Value, name: &str| source[name].as_str().unwrap_or_default().to_owned();
     let read = |(place, source): (usize, &Value)| {
         Source::deserialize(source).unwrap_or_else(|_| Source {
-            n: place + 1,
+            n: source["n"].as_u64().map_or(place + 1, |n| n as usize),
             file: text(source, "file"),
             heading: text(source, "heading"),
             similarity: source["similarity"].as_f64().unwrap_or_default() as f32,

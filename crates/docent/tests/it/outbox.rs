@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use docent::providers::http_client;
-use doubles::{GeminiDouble, Pace};
+use doubles::{Fault, GeminiDouble, Pace};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -73,7 +73,12 @@ async fn an_outage_in_the_middle_of_a_hundred_chats_loses_nothing() {
     let (database, url) = postgres.database().await;
     let gemini = GeminiDouble::start().await;
     gemini.set_pace(Pace { first_ms: 5, between_ms: 5, words: 1 });
-    let server = Setup::new().gemini(&gemini).with("DATABASE_URL", &url).start().await;
+    let server = Setup::new()
+        .gemini(&gemini)
+        .with("DATABASE_URL", &url)
+        .with("DOCENT_ADDRESS_LIMIT", "0")
+        .start()
+        .await;
     let done = AtomicUsize::new(0);
     let after = |chats: usize| {
         let done = &done;
@@ -238,4 +243,48 @@ async fn docent_that_is_killed_at_any_moment_loses_nothing_that_was_accepted() {
     let outbox = std::fs::metadata(folder.path().join(".docent/outbox.docent")).expect("the outbox");
     assert_eq!(outbox.len(), 24, "nothing is left in it");
     eprintln!("{} accepted, {} stored", accepted.len(), stored.len());
+}
+
+#[tokio::test]
+async fn what_was_shown_of_an_answer_survives_sigkill() {
+    let Some(postgres) = Postgres::shared().await else { return };
+    let (database, url) = postgres.database().await;
+    let gemini = GeminiDouble::start().await;
+    gemini.answer_next("Torque is measured in newton metres [1], says the book.");
+    gemini.fault(Fault::HangAfter { after: 2 });
+    let folder = folder();
+    let mut command = serve(folder.path(), &url);
+    command
+        .env("GEMINI_API_KEY", gemini.key())
+        .env("DOCENT_GEMINI_BASE_URL", gemini.base_url())
+        .env("GEMINI_MODEL", "gemini-3.5-flash-lite");
+    let mut server = Running::start(&mut command);
+    let request =
+        http_client().post(format!("{}/api/chat", server.url())).json(&json!({"message": QUESTION}));
+    let mut reply = request.send().await.expect("a reply");
+    let mut text = String::new();
+    within_cap("two pieces", async {
+        while text.matches("\"token\"").count() < 2 {
+            let chunk = reply.chunk().await.expect("the stream goes on").expect("the stream goes on");
+            text.push_str(&String::from_utf8_lossy(&chunk));
+        }
+    })
+    .await;
+    server.kill();
+    let whole = &text[..text.rfind("\n\n").map_or(0, |end| end + 2)];
+    let shown: String = frames_of(whole)
+        .iter()
+        .filter(|frame| frame.kind() == "token")
+        .filter_map(|frame| frame.event["content"].as_str().map(str::to_owned))
+        .collect();
+    assert!(shown.starts_with("Torque"), "{shown}");
+
+    let mut again = docent(folder.path());
+    let mut server = Running::start(again.arg("serve").env("DATABASE_URL", &url));
+    server.url();
+    let stopped = "SELECT content FROM messages WHERE role = 'assistant' AND outcome = 'stopped'";
+    let kept =
+        eventually("the answer arrives", || async { postgres.select(&database, stopped).await.pop() }).await;
+    assert!(kept.starts_with(&shown), "shown: {shown}; kept: {kept}");
+    assert_eq!(postgres.contents(&database).await.len(), 2);
 }

@@ -315,6 +315,7 @@ async fn a_database_that_wakes_up_is_asked_again_at_once_and_a_spent_quota_is_no
     let (database, url) = postgres.database().await;
     let server = Setup::new()
         .with("DATABASE_URL", &url)
+        .with("DOCENT_CONVERSATION_LIMIT", "0")
         .with("DOCENT_POSTGRES_TRANSPORT", "https")
         .with("DOCENT_POSTGRES_HTTPS_URL", &double.address())
         .start()

@@ -4,6 +4,7 @@
 //! leaves the journal when the store has it. Whoever reads a conversation in between is shown both. Ids are made here,
 //! and the store takes the same id once, so delivering again after a lost reply does no harm.
 
+mod drafts;
 mod entry;
 mod journal;
 
@@ -14,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use tokio::sync::{Notify, oneshot};
 
+use drafts::Drafts;
 pub(super) use entry::{Entry, FeedbackRow, MessageRow, read_time};
 use journal::Journal;
 
@@ -36,6 +38,8 @@ const BATCH_BYTES: usize = 1024 * 1024;
 pub(super) struct Outbox {
     path: PathBuf,
     state: Mutex<State>,
+    /// Answers that are being written.
+    drafts: Mutex<Drafts>,
     changed: Notify,
     /// Number of the last entry that a sync covered.
     synced: tokio::sync::Mutex<u64>,
@@ -125,9 +129,19 @@ impl Outbox {
             }
             Err(error) => tracing::error!("no outbox, messages wait in memory only: {error}"),
         }
+        let (mut drafts, left) = Drafts::open(&path.with_file_name("drafts.docent"));
+        for row in left {
+            let whole =
+                |waiting: &Waiting| matches!(&*waiting.entry, Entry::Message(other) if other.id == row.id);
+            if !state.entries.iter().any(whole) {
+                state.take(Entry::Message(row), None);
+            }
+        }
+        drafts.rewrite();
         Self {
             path: path.to_owned(),
             state: Mutex::new(state),
+            drafts: Mutex::new(drafts),
             changed: Notify::new(),
             synced: tokio::sync::Mutex::default(),
         }
@@ -135,26 +149,42 @@ impl Outbox {
 
     /// Takes an entry. It is in the journal when this returns, if there is one that can be written.
     pub(super) fn accept(&self, entry: Entry) -> Result<Accepted, Full> {
-        let payload = serde_json::to_vec(&entry).unwrap_or_default();
         let (waiter, delivered) = oneshot::channel();
+        let (whole, forgotten) = match &entry {
+            Entry::Message(row) => (Some(row.id), None),
+            Entry::Forget(conversation) => (None, Some(*conversation)),
+            Entry::Feedback(_) => (None, None),
+        };
+        if let Some(conversation) = forgotten {
+            self.drafts().forget(conversation);
+        }
         let mut state = self.lock();
-        if state.bytes + payload.len() > MOST_BYTES {
-            return Err(Full);
+        if let Some(conversation) = forgotten {
+            state.drop_messages_of(conversation);
         }
-        if let Entry::Forget(conversation) = &entry {
-            state.drop_messages_of(*conversation);
-        }
-        let end = state.journal.as_mut().and_then(|journal| {
-            journal
-                .append(&payload)
-                .inspect_err(|error| tracing::error!("the outbox cannot be written: {error}"))
-                .ok()
-        });
-        state.push(Arc::new(entry), payload.len(), end, Some(waiter));
-        let accepted = Accepted { delivered, journaled: end.is_some(), number: state.last };
+        let journaled = state.take(entry, Some(waiter)).ok_or(Full)?;
+        let accepted = Accepted { delivered, journaled, number: state.last };
         drop(state);
+        if let Some(id) = whole {
+            self.drafts().end(id);
+        }
         self.changed.notify_one();
         Ok(accepted)
+    }
+
+    /// An answer begins: `row` has no text yet, and the passages that it may cite.
+    pub(super) fn begin_draft(&self, row: MessageRow) {
+        self.drafts().begin(row);
+    }
+
+    /// An answer goes on. The text survives the end of the process when this returns.
+    pub(super) fn draft(&self, id: MessageId, text: &str) {
+        self.drafts().more(id, text);
+    }
+
+    /// An answer that will not be stored.
+    pub(super) fn drop_draft(&self, id: MessageId) {
+        self.drafts().end(id);
     }
 
     /// Makes sure that an accepted entry survives a power cut. Calls that come together share one sync.
@@ -307,12 +337,32 @@ impl Outbox {
         }
     }
 
+    fn drafts(&self) -> MutexGuard<'_, Drafts> {
+        self.drafts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
+    /// Writes an entry into the journal and lets it wait; says whether it is in the journal. `None` at the bound.
+    fn take(&mut self, entry: Entry, waiter: Option<oneshot::Sender<bool>>) -> Option<bool> {
+        let payload = serde_json::to_vec(&entry).unwrap_or_default();
+        if self.bytes + payload.len() > MOST_BYTES {
+            return None;
+        }
+        let end = self.journal.as_mut().and_then(|journal| {
+            journal
+                .append(&payload)
+                .inspect_err(|error| tracing::error!("the outbox cannot be written: {error}"))
+                .ok()
+        });
+        self.push(Arc::new(entry), payload.len(), end, waiter);
+        Some(end.is_some())
+    }
+
     fn push(
         &mut self,
         entry: Arc<Entry>,

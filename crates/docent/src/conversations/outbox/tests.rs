@@ -167,3 +167,50 @@ fn store_and_outbox_are_merged_by_name_and_time() {
     let all = merged(vec![first.clone(), later.clone()], vec![answer.clone(), first.clone()]);
     assert_eq!(all, [first, answer, later]);
 }
+
+/// An answer that begins, with two passages to cite.
+fn beginning(conversation: ConversationId) -> MessageRow {
+    let mut row = MessageRow::new(conversation, &message(Role::Assistant, "", 1));
+    row.outcome = Some(Outcome::Stopped);
+    row.sources = Some(serde_json::json!([{"n": 1, "file": "a.md"}, {"n": 2, "file": "b.md"}]));
+    row
+}
+
+#[tokio::test]
+async fn an_answer_that_was_being_written_is_kept_as_far_as_it_was_shown() {
+    let (_folder, path) = folder();
+    let (id, other, gone) = (ConversationId::random(), ConversationId::random(), ConversationId::random());
+    let whole = beginning(other).id;
+    {
+        let outbox = Outbox::open(&path);
+        let (cut, forgotten) = (beginning(id), beginning(gone));
+        let (cut_id, forgotten_id) = (cut.id, forgotten.id);
+        let finished = MessageRow { id: whole, ..beginning(other) };
+        for row in [cut, finished, forgotten] {
+            outbox.begin_draft(row);
+        }
+        for text in ["The torque", " is measured [2]"] {
+            outbox.draft(cut_id, text);
+            outbox.draft(whole, text);
+            outbox.draft(forgotten_id, "a secret");
+        }
+        let answer = Message { id: whole, ..message(Role::Assistant, "whole", 1) };
+        outbox.accept(stored(other, &answer)).expect("room");
+        outbox.accept(Entry::Forget(gone)).expect("room");
+        outbox.draft(forgotten_id, "a secret");
+        let drafts = fs_err::read(path.with_file_name("drafts.docent")).expect("the drafts");
+        assert!(!String::from_utf8_lossy(&drafts).contains("a secret"));
+    }
+    for _ in 0..2 {
+        let outbox = Outbox::open(&path);
+        let kept = outbox.pending(id).messages;
+        assert_eq!(kept.len(), 1, "once, however often the process is killed");
+        assert_eq!(kept[0].content, "The torque is measured [2]");
+        assert_eq!(kept[0].outcome, Some(Outcome::Stopped));
+        assert_eq!(kept[0].sources.iter().map(|source| source.n).collect::<Vec<_>>(), [2]);
+        assert_eq!(contents(&outbox, other), ["whole"]);
+        assert!(outbox.pending(gone).messages.is_empty());
+    }
+    let length = fs_err::metadata(path.with_file_name("drafts.docent")).expect("the drafts").len();
+    assert_eq!(length, 24, "nothing but the header");
+}

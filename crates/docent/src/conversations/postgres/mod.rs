@@ -148,6 +148,21 @@ impl PostgresStore {
         self.take(Entry::Message(MessageRow::new(conversation, message)), "writing to table messages")
     }
 
+    /// An answer begins, with the passages that it may cite.
+    pub(super) fn begin_draft(&self, conversation: ConversationId, answer: &Message) {
+        self.0.outbox.begin_draft(MessageRow::new(conversation, answer));
+    }
+
+    /// An answer goes on.
+    pub(super) fn draft(&self, id: MessageId, text: &str) {
+        self.0.outbox.draft(id, text);
+    }
+
+    /// An answer that will not be stored.
+    pub(super) fn drop_draft(&self, id: MessageId) {
+        self.0.outbox.drop_draft(id);
+    }
+
     /// Waits a moment for an accepted message to arrive; in the outbox it is as good as stored.
     pub(super) async fn stored(&self, accepted: Accepted) -> Result<(), StoreError> {
         let doing = "writing to table messages";

@@ -42,7 +42,8 @@ END
 $docent$";
 
 /// `$1`: a JSON array of rows of `messages`. The row type of the table reads them, so columns may have other types than
-/// ours (a time with zone, an id as text). A message that is there already is replaced: delivering twice changes nothing.
+/// ours (a time with zone, an id as text). A message that is there already is replaced: delivering twice changes nothing. A stopped answer
+/// replaces none: it may be the draft of a process that was killed after the whole answer had arrived.
 pub(super) const SAVE: &str = "WITH incoming AS MATERIALIZED (
   SELECT * FROM jsonb_populate_recordset(NULL::messages, $1::text::jsonb)
 ), known AS (
@@ -54,7 +55,8 @@ pub(super) const SAVE: &str = "WITH incoming AS MATERIALIZED (
 INSERT INTO messages (id, conversation_id, role, content, sources, created_at, outcome)
 SELECT id, conversation_id, role, content, sources, created_at, outcome FROM incoming
 ON CONFLICT (id) DO UPDATE SET
-  content = excluded.content, sources = excluded.sources, outcome = excluded.outcome";
+  content = excluded.content, sources = excluded.sources, outcome = excluded.outcome
+WHERE excluded.outcome IS DISTINCT FROM 'stopped'";
 
 /// `$1`: a conversation. One row when there is one.
 pub(super) const EXISTS: &str = "SELECT 'yes'::text FROM conversations WHERE id = $1::text::uuid";
