@@ -7,6 +7,7 @@ use futures_util::StreamExt;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
 
 use super::cache::{AnswerCache, Kept, Key, pieces};
 use super::citations::CitationFilter;
@@ -71,10 +72,12 @@ pub fn answer(answerer: &Answerer, question: Question) -> AnswerStream {
         usage: TokenUsage::default(),
         degraded: false,
     };
-    let task = tokio::spawn(async move {
+    let work = async move {
         // An error means that nobody listens any more.
         let _ = run.run().await;
-    });
+    };
+    // What it logs belongs to the request that asked.
+    let task = tokio::spawn(work.in_current_span());
     AnswerStream { events, _task: AbortOnDropHandle::new(task) }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use docent::providers::http_client;
-use doubles::{Fault, GeminiDouble, Pace, Quota};
+use doubles::{Fault, GeminiDouble, Pace, Planned, Quota};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -278,4 +278,47 @@ async fn a_store_that_cannot_be_written_costs_no_reader_an_answer() {
     assert_eq!(notices, ["conversation_not_stored"]);
     server.terminate();
     assert_eq!(server.end().code(), Some(0));
+}
+
+/// One id goes from the reply through every line that a request causes, also those of the tasks behind it.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_log_line_of_a_request_carries_its_id_and_no_question() {
+    let gemini = GeminiDouble::start().await;
+    gemini.plan(Planned::new(Fault::BadKey).always());
+    let folder = folder();
+    let mut command = with_gemini(serve(folder.path()), &gemini);
+    let mut running = Running::start(command.env("DOCENT_LOG_FORMAT", "json"));
+    let parsed = |line: String| -> Value { serde_json::from_str(&line).expect("a JSON line") };
+    let ready = parsed(running.line_with("ready at http://"));
+    let url =
+        ready["message"].as_str().and_then(|words| words.strip_prefix("ready at ")).expect("an address");
+    let reply = ask(url).await;
+    let id = reply.headers()["x-request-id"].to_str().expect("words").to_owned();
+    reply.text().await.expect("the whole answer");
+    // The access line may come before or after those of the tasks behind it.
+    let expected =
+        [("\"path\":\"/api/chat\"", "INFO"), ("the model did not answer", "WARN"), ("turn ended", "INFO")];
+    let mut lines: Vec<String> = Vec::new();
+    let found = |lines: &[String], words: &str| lines.iter().find(|line| line.contains(words)).cloned();
+    while expected.iter().any(|(words, _)| found(&lines, words).is_none()) {
+        lines.push(running.line_with("\"level\""));
+    }
+    for (words, level) in expected {
+        let line = found(&lines, words).expect("just found");
+        assert!(!line.contains("torque") && !line.contains(gemini.key()), "{line}");
+        let line = parsed(line);
+        assert_eq!((&line["level"], &line["span"]["request.id"]), (&json!(level), &json!(id)), "{line}");
+        assert!(line["timestamp"].is_string());
+    }
+}
+
+/// What is required and missing ends the start before anything is opened.
+#[test]
+fn a_required_service_that_is_missing_ends_the_start() {
+    let folder = folder();
+    let output = run(serve(folder.path()).env("DOCENT_REQUIRE", "gemini,postgres"));
+    assert_eq!(output.code, Some(78), "{}", output.stderr);
+    for variable in ["GEMINI_API_KEY", "DATABASE_URL"] {
+        assert!(output.stderr.contains(&format!("{variable}: is not set")), "{}", output.stderr);
+    }
 }
