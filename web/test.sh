@@ -21,12 +21,12 @@ install .
 if [ "${1:-}" = manual ]; then
   files=(tests/manual.mjs)
 else
-  npx --no-install tsc -p widget
+  npx --no-install tsc -p widget --noEmit false --emitDeclarationOnly --declaration --outDir widget/dist/types
   node widget/build.mjs --check
   files=(widget/tests/*.test.mjs docusaurus/tests/options.test.mjs tests/*.test.mjs)
   if [ -z "${SKIP_SITE:-}" ]; then
     install docusaurus/tests/site
-    files+=(docusaurus/tests/plugin.test.mjs)
+    files+=(docusaurus/tests/plugin.test.mjs docusaurus/tests/react.test.mjs)
   fi
 fi
 log="$(mktemp)"
@@ -38,5 +38,6 @@ passed="$(awk '/^# pass /{n=$3} END{print n+0}' "$log")"
 failed="$(awk '/^# (fail|cancelled) /{n+=$3} END{print n+0}' "$log")"
 if [ "$status" -ne 0 ]; then grep -A 30 '^not ok' "$log" || tail -40 "$log"; fi
 grep -E '^ *# .*(sections equal|main bundle|CPU|frames|memory|gzip)' "$log" || true
+if [ "$status" -eq 0 ] && [ "${1:-}" != manual ]; then node tests/shots.mjs || status=$?; fi
 echo "$passed passed, $failed failed"
 exit "$status"

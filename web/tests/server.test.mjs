@@ -195,6 +195,11 @@ test('the hosted page works under its own policy, with the line for other sites'
   await page.getByText('Put this chat on your own site').click();
   assert.equal(await page.locator('#snippet').textContent(), `<script src="${server.origin}/widget.js" defer></script>`);
   await assertAccessible(page, 'hosted page');
+  const [topic] = await page.locator('docent-chat .welcome .chip').allTextContents();
+  assert.match(topic, /^What is “.+” about\?$/, 'a question about a page of the book');
+  await page.getByRole('button', { name: topic }).click();
+  await turn(page).locator('.actions').waitFor();
+  assert.ok((await turn(page).locator('.prose .cite').count()) > 0, topic);
   await ask(page, 'What does a kill lose of what was already embedded?');
   await assertAccessible(page, 'hosted page, answered');
   assert.deepEqual(complaints, []);

@@ -1,4 +1,5 @@
-// Writes a picture of each state for people to look at, and for the manual: `node tests/shots.mjs [FOLDER] [NAME]`.
+// Writes a picture of each state for people to look at: `node tests/shots.mjs [FOLDER] [NAME]`, by default into
+// target/screenshots; `test.sh` runs it. `node tests/shots.mjs manual` writes those that the manual shows into docs/images.
 // On the small Docusaurus site when it has been built (`bash test.sh` builds it), else on a plain page.
 
 import { createServer } from 'node:http';
@@ -8,7 +9,12 @@ import { ask, field, launch, openPage } from './browser.mjs';
 import { hosts } from './hosts.mjs';
 import { startStandin } from './standin.mjs';
 
-const [folder = fileURLToPath(new URL('../screenshots', import.meta.url)), only = ''] = process.argv.slice(2);
+/** The pictures in the manual. */
+const MANUAL = ['page-answer-wide-light', 'page-answer-phone-dark', 'site-citation', 'site-selection'];
+
+const [given, only = ''] = process.argv.slice(2);
+const manual = given === 'manual';
+const folder = manual ? fileURLToPath(new URL('../../docs/images', import.meta.url)) : given ?? fileURLToPath(new URL('../../target/screenshots', import.meta.url));
 mkdirSync(folder, { recursive: true });
 const built = fileURLToPath(new URL('../docusaurus/tests/site/build/', import.meta.url));
 const TYPES = { html: 'text/html; charset=utf-8', js: 'text/javascript', css: 'text/css' };
@@ -27,11 +33,12 @@ await new Promise((resolve) => site.listen(0, '127.0.0.1', resolve));
 const book = existsSync(built) ? `http://127.0.0.1:${site.address().port}/manual/` : standin.origin + '/plain';
 
 const browser = await launch();
+let written = 0;
 const WIDE = { width: 1280, height: 800 };
 const PHONE = { width: 360, height: 740 };
 
 async function shot(name, url, options, act) {
-  if (!name.includes(only)) return;
+  if (manual ? !MANUAL.includes(name) : !name.includes(only)) return;
   Object.assign(standin.state, { faults: [], pace: 2, conversation: null, ...options.server });
   const { server, lang, ...rest } = options;
   const { page, context } = await openPage(browser, url, { viewport: WIDE, ...rest });
@@ -45,8 +52,9 @@ async function shot(name, url, options, act) {
     await page.waitForFunction((value) => document.querySelector('docent-chat').shadowRoot.querySelector('.root')?.lang === value, lang);
   }
   await act?.(page);
-  await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 300)));
+  await page.evaluate(() => document.fonts.ready.then(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))));
   await page.screenshot({ path: `${folder}/${name}.png` });
+  written++;
   await context.close();
 }
 
@@ -93,7 +101,6 @@ await shot('site-waiting', book, { server: { faults: ['html', 'html', 'html'] } 
   await field(page).fill(QUESTION);
   await field(page).press('Enter');
   await page.locator('docent-chat .wait').waitFor();
-  await page.waitForTimeout(400);
 });
 await shot('site-error', book, {}, async (page) => {
   await opened(page);
@@ -112,3 +119,4 @@ await shot('site-ar', book, { lang: 'ar' }, answered);
 await browser.close();
 site.close();
 await standin.stop();
+console.log(`${written} screenshots in ${folder}`);

@@ -1,4 +1,4 @@
-// A small server that plays Docent on loopback for the browser tests: it serves the real assets plays the
+// A small server that plays Docent on loopback for the browser tests: it serves the real assets, plays the
 // transcripts beside it, and misbehaves on demand. What a question gets is decided by its words. The transcripts keep to
 // the grammar of `protocol/`; they are our own so that the tests may count on their words.
 
@@ -89,11 +89,12 @@ export async function startStandin({ prefix = '', pages = {}, title = 'The Docen
       state.feedback.push(JSON.parse(body));
       return void response.writeHead(204, cors).end();
     }
+    if (path === '/favicon.ico') return void response.writeHead(204).end();
     const page = pages[path];
     if (page) return send(200, page.type ?? TYPES.html, page.body, page.headers);
     const file = { '/': 'chat/index.html', '/chat.css': 'chat/chat.css', '/chat.js': 'chat/chat.js', '/widget.js': 'widget.js', '/widget-languages.json': 'widget-languages.json' }[path];
     if (!file) return send(404, 'text/plain', 'no such page');
-    const body = readFileSync(repo('crates/docent/assets/' + file), 'utf8').replaceAll('{{BOOK_TITLE}}', title);
+    const body = readFileSync(repo('crates/docent/assets/' + file), 'utf8').replaceAll('{{BOOK_TITLE}}', title).replace('{{TOPICS}}', '[&quot;Installation&quot;,&quot;What does a citation show?&quot;,&quot;Serving an mdBook&quot;]');
     send(200, TYPES[file.split('.').pop()], body, { 'content-security-policy': CSP });
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -100,6 +100,7 @@ check('an offline reader is told, and the question goes out later', '/', { error
   await field(page).fill('How do I install Docent?');
   await field(page).press('Enter');
   await page.getByText('You are offline').waitFor();
+  await assertAccessible(page, 'offline');
   await context.setOffline(false);
   await turn(page).locator('.actions').waitFor();
   assert.equal(standin.state.requests.length, 1);
@@ -131,7 +132,7 @@ check('stop ends the request, keeps the text, and the field never loses the focu
   assert.equal(await focused(page), 'Ask a question…');
   await page.getByRole('button', { name: 'Stop' }).click();
   await page.getByText('Stopped.').waitFor();
-  await page.waitForFunction(() => true);
+  await assertAccessible(page, 'stopped');
   for (let tries = 0; tries < 50 && !standin.state.closed; tries++) await new Promise((resolve) => setTimeout(resolve, 20));
   assert.equal(standin.state.closed, 1);
 });
@@ -154,6 +155,7 @@ check('a conversation of an earlier visit is offered, not forced', '/', { errors
   await page.reload();
   const resume = page.getByRole('button', { name: 'Continue the last conversation' });
   await resume.waitFor();
+  await assertAccessible(page, 'an earlier conversation is offered');
   assert.equal(await page.locator('docent-chat .turn').count(), 0);
   await resume.click();
   await page.locator('docent-chat .turn').nth(1).waitFor();
@@ -184,6 +186,7 @@ check('?ask= asks once and leaves the address', '/?ask=How%20do%20I%20install%20
 check('a degraded answer says so', '/', {}, async (page) => {
   await ask(page, 'Is the model resting?');
   await page.getByText('these are passages from the book').waitFor();
+  await assertAccessible(page, 'degraded');
 });
 
 check('a refusal is plain, and shows the nearest pages when there are any', '/', {}, async (page) => {
@@ -191,6 +194,7 @@ check('a refusal is plain, and shows the nearest pages when there are any', '/',
   assert.match(await turn(page).locator('.prose').textContent(), /outside the scope of this book/);
   assert.equal(await turn(page).locator('.sources a').count(), 0);
   await ask(page, 'How do I listen on two ports?');
+  await assertAccessible(page, 'refused');
   assert.equal(await turn(page).locator('.sources a').count(), 1);
 });
 
@@ -334,6 +338,7 @@ check('an over-long selection is cut and says so', '/plain', {}, async (page) =>
   await selectText(page, '#long');
   await page.getByRole('button', { name: 'Ask about this' }).click();
   await page.getByText('only the first 8000 characters').waitFor();
+  await assertAccessible(page, 'a cut selection');
   const overflow = await page.locator('docent-chat .panel').evaluate((panel) => panel.scrollWidth - panel.clientWidth);
   assert.equal(overflow, 0);
   await ask(page, 'Why?');
