@@ -56,6 +56,8 @@ if wanted eval; then
   for embedder in none local; do
     DOCENT_DATA_DIR=target/eval cargo run --quiet -- \
       eval --set evals/manual --book docs --embedder "$embedder" --floors evals/manual/floors.toml
+    DOCENT_DATA_DIR=target/eval cargo run --quiet -- \
+      eval --set evals/followups/manual --book docs --embedder "$embedder" --floors evals/followups/floors.toml
   done
 fi
 

@@ -489,6 +489,7 @@ fn early_end(outcome: Outcome, sources: Vec<Source>) -> Ending {
         sources,
         degraded: false,
         usage: TokenUsage::default(),
+        support: crate::answer::Support::default(),
         suggestions: Vec::new(),
         failure,
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use search::Index;
 use tokio::time::Instant;
 
-use super::Source;
+use super::{Source, Support};
 
 /// Text that all kept answers may have together, in bytes; the oldest go first.
 const BYTES: usize = 8 * 1024 * 1024;
@@ -35,6 +35,7 @@ pub(super) struct Kept {
     pub(super) considered: Vec<Source>,
     pub(super) sources: Vec<Source>,
     pub(super) suggestions: Vec<String>,
+    pub(super) support: Support,
 }
 
 /// How often the cache was asked, since the start.
@@ -159,7 +160,13 @@ mod tests {
     }
 
     fn kept(text: &str) -> Kept {
-        Kept { text: text.to_owned(), considered: Vec::new(), sources: Vec::new(), suggestions: Vec::new() }
+        Kept {
+            text: text.to_owned(),
+            considered: Vec::new(),
+            sources: Vec::new(),
+            suggestions: Vec::new(),
+            support: Support::default(),
+        }
     }
 
     fn index() -> Arc<Index> {

@@ -8,6 +8,7 @@ mod cache;
 mod citations;
 mod extractive;
 mod generator;
+mod language;
 mod links;
 mod pipeline;
 mod prompt;
@@ -16,6 +17,7 @@ mod standalone;
 mod suggestions;
 mod support;
 mod topics;
+mod verify;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -23,10 +25,12 @@ use utoipa::ToSchema;
 pub use cache::{AnswerCache, CacheCounts};
 pub use citations::CitationFilter;
 pub use generator::Generator;
+pub use language::language;
 pub use links::{href, markdown_text};
 pub use pipeline::{AnswerStream, Answerer, answer};
 pub use standalone::stand_alone;
 pub use topics::topics;
+pub use verify::Support;
 
 use crate::conversations::Exchange;
 
@@ -172,6 +176,8 @@ pub struct Ending {
     pub degraded: bool,
     /// What a model counted.
     pub usage: TokenUsage,
+    /// How far its sentences stand on the passages.
+    pub support: Support,
     /// Questions that could come next.
     pub suggestions: Vec<String>,
     /// Why it broke off, when the outcome is `Failed`.

@@ -16,6 +16,7 @@ use super::prompt::{book_prompt, selection_prompt};
 use super::refusal::refusal;
 use super::suggestions::suggestions;
 use super::support::{cited_sources, source};
+use super::verify::{Support, verify};
 use super::{
     AnswerEvent, Ending, Failure, Generator, Notice, NoticeCode, Outcome, Question, Source, Subject,
     TokenUsage, stand_alone,
@@ -70,6 +71,7 @@ pub fn answer(answerer: &Answerer, question: Question) -> AnswerStream {
         events: sender,
         deadline: Instant::now() + answerer.timeout,
         usage: TokenUsage::default(),
+        support: Support::default(),
         degraded: false,
     };
     let work = async move {
@@ -90,6 +92,7 @@ struct Run {
     events: mpsc::Sender<AnswerEvent>,
     deadline: Instant,
     usage: TokenUsage,
+    support: Support,
     degraded: bool,
 }
 
@@ -137,6 +140,9 @@ impl Run {
             book_prompt(&self.answerer.book, &self.question, &passages, self.answerer.max_answer_tokens);
         match self.write(&prompt, passages.len()).await? {
             Some(Written::Whole { text, cited, refused, cut }) => {
+                if !refused {
+                    self.verify(&text, &passages).await;
+                }
                 let mut sources = cited_sources(&text, &cited, &passages);
                 if sources.is_empty() && !refused {
                     // The model forgot to cite: show what it was given.
@@ -145,7 +151,13 @@ impl Run {
                 let outcome = if refused { Outcome::Uncertain } else { Outcome::Answered };
                 let next = suggestions(&standalone, &cited, &passages);
                 if let Some(key) = key.filter(|_| !refused && !cited.is_empty() && !self.degraded && !cut) {
-                    let kept = Kept { text, considered, sources: sources.clone(), suggestions: next.clone() };
+                    let kept = Kept {
+                        text,
+                        considered,
+                        sources: sources.clone(),
+                        suggestions: next.clone(),
+                        support: self.support.clone(),
+                    };
                     self.answerer.cache.keep(key, kept, &index);
                 }
                 self.end(outcome, sources, next, None).await
@@ -176,6 +188,7 @@ impl Run {
 
     /// Streams an answer that was written before.
     async fn say_again(&mut self, kept: Kept) -> Result<(), Gone> {
+        self.support = kept.support;
         self.send(AnswerEvent::Sources(kept.considered)).await?;
         for piece in pieces(&kept.text) {
             self.send(AnswerEvent::Delta(piece.to_owned())).await?;
@@ -280,6 +293,7 @@ impl Run {
         let mut cited: Vec<usize> = extracts.iter().map(|extract| extract.n).collect();
         cited.sort_unstable();
         cited.dedup();
+        self.verify(&text, passages).await;
         let sources = cited_sources(&text, &cited, passages);
         let next = suggestions(standalone, &cited, passages);
         self.end(Outcome::Answered, sources, next, None).await
@@ -299,6 +313,12 @@ impl Run {
         }
         self.show_extracts(&extracts, false).await?;
         self.end(Outcome::Answered, Vec::new(), Vec::new(), None).await
+    }
+
+    /// Holds the sentences of an answer against the passages.
+    async fn verify(&mut self, text: &str, passages: &[Passage]) {
+        let index = self.answerer.retriever.index();
+        self.support = verify(text, passages, &index, &self.answerer.embedder).await;
     }
 
     /// How near each sentence is to the question in meaning. Only the local encoder is asked: it costs nothing.
@@ -379,8 +399,15 @@ impl Run {
         suggestions: Vec<String>,
         failure: Option<Failure>,
     ) -> Result<(), Gone> {
-        let ending =
-            Ending { outcome, sources, degraded: self.degraded, usage: self.usage, suggestions, failure };
+        let ending = Ending {
+            outcome,
+            sources,
+            degraded: self.degraded,
+            usage: self.usage,
+            support: self.support.clone(),
+            suggestions,
+            failure,
+        };
         self.send(AnswerEvent::End(Box::new(ending))).await
     }
 

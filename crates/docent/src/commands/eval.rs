@@ -1,13 +1,16 @@
 //! `docent eval`: retrieval and refusal on a question set.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::table::table;
 use super::{BookArguments, load_config, log};
+use crate::answer::Generator;
 use crate::config::{Config, EmbedderChoice};
-use crate::eval::{Level, Scores, Source, evaluate, fit, shortfalls};
+use crate::eval::{
+    Level, Measurement, Scores, Source, Spelling, compare, draft, evaluate, fit, html, junit, shortfalls,
+};
 use crate::parts::Providers;
 use crate::retrieve::Embedder;
 use crate::status::Services;
@@ -18,7 +21,7 @@ pub(super) struct Arguments {
     #[command(subcommand)]
     other: Option<Other>,
     /// Folder of the set: queries.jsonl, qrels.tsv and, optionally, corpus.jsonl
-    #[arg(long, value_name = "DIR", required = true)]
+    #[arg(long, value_name = "DIR", required_unless_present = "compare")]
     set: Option<PathBuf>,
     /// The book that is searched, when the set has no corpus of its own
     #[arg(long, value_name = "BOOK")]
@@ -35,6 +38,24 @@ pub(super) struct Arguments {
     /// Write one JSON object a question into this file
     #[arg(long, value_name = "FILE")]
     details: Option<PathBuf>,
+    /// Write a report for build servers into this file
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Write a page with figures, plots and every question into this file
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Ask for an answer to every answerable question and judge it; without it only where the set knows the answer
+    #[arg(long)]
+    answers: bool,
+    /// Let the configured model write the answers, which may cost money; the book's own sentences otherwise
+    #[arg(long)]
+    model: bool,
+    /// How the questions are spelled
+    #[arg(long, default_value = "as-written")]
+    spelling: Spelling,
+    /// Compare two files of --details, question by question, and fail when the second is worse by more than chance
+    #[arg(long, num_args = 2, value_names = ["BEFORE", "AFTER"], exclusive = true)]
+    compare: Vec<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -46,6 +67,8 @@ pub(super) struct Arguments {
 enum Other {
     /// Fit the model that decides what is refused, over several corpora
     Fit(FitArguments),
+    /// Draft a set from a book's headings, for its author to correct
+    Init(InitArguments),
 }
 
 #[derive(Args)]
@@ -61,6 +84,21 @@ struct FitArguments {
     json: bool,
 }
 
+#[derive(Args)]
+struct InitArguments {
+    /// The book
+    #[arg(value_name = "BOOK")]
+    book: PathBuf,
+    /// Folder for the set; it must not hold one
+    #[arg(long, value_name = "DIR", default_value = "evals/book")]
+    set: PathBuf,
+    /// Sections that are asked about, spread evenly over the book
+    #[arg(long, value_name = "NUMBER", default_value_t = 40)]
+    questions: usize,
+    #[command(flatten)]
+    how: BookArguments,
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum EmbedderName {
     Local,
@@ -72,8 +110,42 @@ enum EmbedderName {
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.other {
         Some(Other::Fit(fit)) => run_fit(fit).await,
-        None => measure(arguments).await,
+        Some(Other::Init(init)) => {
+            let options = init.how.options();
+            let written = draft(&init.book, &options, &init.set, init.questions)?;
+            println!("{written} questions in {}; correct them, then run:", init.set.display());
+            println!("docent eval --set {} --book {}", init.set.display(), init.book.display());
+            Ok(())
+        }
+        None => match &arguments.compare[..] {
+            [before, after] => run_compare(before, after, arguments.json),
+            _ => measure(arguments).await,
+        },
     }
+}
+
+fn run_compare(before: &Path, after: &Path, json: bool) -> anyhow::Result<()> {
+    let compared = compare(before, after).map_err(anyhow::Error::msg)?;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&compared)?);
+    } else {
+        let mut people = table(&["measure", "questions", "before", "after", "better", "worse", "p"]);
+        for line in &compared {
+            people.add_row([
+                line.measure.to_owned(),
+                line.questions.to_string(),
+                format!("{:.3}", line.before),
+                format!("{:.3}", line.after),
+                line.better.to_string(),
+                line.worse.to_string(),
+                format!("{:.4}", line.p),
+            ]);
+        }
+        println!("{people}");
+    }
+    let worse: Vec<&str> = compared.iter().filter(|line| line.is_worse()).map(|line| line.measure).collect();
+    anyhow::ensure!(worse.is_empty(), "worse by more than chance: {}", worse.join(", "));
+    Ok(())
 }
 
 /// The embedder that was named, or the configured one, and the file that keeps its vectors.
@@ -148,7 +220,22 @@ async fn measure(arguments: Arguments) -> anyhow::Result<()> {
     let (embedder, vectors) = embedder(&mut config, arguments.embedder)?;
     let options = arguments.how.options();
     let book = arguments.book.as_deref().map(|book| (book, &options));
-    let (scores, details) = evaluate(set, book, arguments.level, &embedder, &vectors).await?;
+    let generator = if arguments.model {
+        Providers::new(&config, &Services::default()).generator(&config).0
+    } else {
+        Generator::Extractive
+    };
+    let (scores, details) = evaluate(Measurement {
+        set,
+        book,
+        level: arguments.level,
+        embedder: &embedder,
+        generator: &generator,
+        all_answers: arguments.answers || arguments.model,
+        spelling: arguments.spelling,
+        vectors: &vectors,
+    })
+    .await?;
     if let Some(path) = &arguments.details {
         let mut lines = String::new();
         for detail in &details {
@@ -168,10 +255,17 @@ async fn measure(arguments: Arguments) -> anyhow::Result<()> {
     } else {
         print(&scores);
     }
-    if let Some(floors) = &arguments.floors {
-        let short = shortfalls(floors, embedder.name(), &scores).map_err(anyhow::Error::msg)?;
-        anyhow::ensure!(short.is_empty(), "{}", short.join("; "));
+    let short = match &arguments.floors {
+        Some(floors) => shortfalls(floors, embedder.name(), &scores).map_err(anyhow::Error::msg)?,
+        None => Vec::new(),
+    };
+    if let Some(path) = &arguments.junit {
+        fs_err::write(path, junit(&scores, &details, &short))?;
     }
+    if let Some(path) = &arguments.html {
+        fs_err::write(path, html(&scores, &details))?;
+    }
+    anyhow::ensure!(short.is_empty(), "{}", short.join("; "));
     Ok(())
 }
 
@@ -181,19 +275,10 @@ fn share(value: Option<f64>) -> String {
 
 fn print(scores: &Scores) {
     let mut people = table(&["measure", "value"]);
-    for (name, value) in [
-        ("nDCG@10", scores.ndcg_10),
-        ("recall@5", scores.recall_5),
-        ("recall@10", scores.recall_10),
-        ("MRR@10", scores.mrr_10),
-        ("refused of the unanswerable", scores.refusal_recall),
-        ("refused of the answerable", scores.wrong_refusals),
-    ] {
-        people.add_row([name.to_owned(), share(value)]);
-    }
-    if let Some(words) = scores.answer_words {
-        people.add_row(["answers that hold the known one".to_owned(), share(scores.answer_recall)]);
-        people.add_row(["words of an answer".to_owned(), format!("{words:.0}")]);
+    for figure in scores.figures() {
+        let Some(value) = figure.value else { continue };
+        let digits = if value > 2.0 { 0 } else { 3 };
+        people.add_row([figure.people.to_owned(), format!("{value:.digits$}")]);
     }
     people.add_row(["query p50".to_owned(), format!("{:.2} ms", scores.latency_ms.p50)]);
     people.add_row(["query p95".to_owned(), format!("{:.2} ms", scores.latency_ms.p95)]);

@@ -22,6 +22,7 @@ pub fn shortfalls(file: &Path, embedder: &str, scores: &Scores) -> Result<Vec<St
     let Some(toml::Value::Table(floors)) = tables.get(embedder) else {
         return Err(wrong(format!("has no table [{embedder}]")));
     };
+    let figures = scores.figures();
     let mut short = Vec::new();
     for (name, limit) in floors {
         let limit = match limit {
@@ -29,17 +30,12 @@ pub fn shortfalls(file: &Path, embedder: &str, scores: &Scores) -> Result<Vec<St
             toml::Value::Integer(limit) => *limit as f64,
             other => return Err(wrong(format!("{name} is a {}; expected a number", other.type_str()))),
         };
-        let (measured, is_ceiling) = match name.as_str() {
-            "ndcg@10" => (scores.ndcg_10, false),
-            "recall@5" => (scores.recall_5, false),
-            "recall@10" => (scores.recall_10, false),
-            "mrr@10" => (scores.mrr_10, false),
-            "refusal_recall" => (scores.refusal_recall, false),
-            "wrong_refusals" => (scores.wrong_refusals, true),
-            "answer_recall" => (scores.answer_recall, false),
-            _ => return Err(wrong(format!("{name} is not measured"))),
-        };
-        let measured = measured.ok_or_else(|| wrong(format!("this set does not measure {name}")))?;
+        let figure = figures
+            .iter()
+            .find(|figure| figure.name == name)
+            .ok_or_else(|| wrong(format!("{name} is not measured")))?;
+        let measured = figure.value.ok_or_else(|| wrong(format!("this set does not measure {name}")))?;
+        let is_ceiling = figure.is_ceiling;
         if is_ceiling && measured > limit {
             short.push(format!("{name} is {measured:.3}, above its ceiling of {limit}"));
         } else if !is_ceiling && measured < limit {

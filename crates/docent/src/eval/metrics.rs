@@ -34,6 +34,12 @@ pub(super) fn mrr(results: &[String], grades: &HashMap<String, u32>, k: usize) -
     first.map_or(0.0, |place| 1.0 / (place + 1) as f64)
 }
 
+/// Share of the first `k` that is relevant.
+pub(super) fn precision(results: &[String], grades: &HashMap<String, u32>, k: usize) -> f64 {
+    let found = results.iter().take(k).filter(|id| grades.get(*id).is_some_and(|grade| *grade > 0)).count();
+    found as f64 / k as f64
+}
+
 /// Area under the ROC curve: how likely a value of `inside` is above one of `outside`, ties counting half. `None`
 /// when one of them is empty.
 pub(super) fn auroc(inside: &[f64], outside: &[f64]) -> Option<f64> {
@@ -90,6 +96,12 @@ mod tests {
     fn the_area_counts_ties_half() {
         assert_eq!(auroc(&[0.9, 0.5], &[0.5, 0.1]), Some(0.875));
         assert_eq!(auroc(&[], &[0.5]), None);
+    }
+
+    #[test]
+    fn precision_counts_places_that_stay_empty() {
+        let grades = HashMap::from([("a".to_owned(), 1)]);
+        assert_eq!(precision(&["a".to_owned()], &grades, 5), 0.2);
     }
 
     #[test]

@@ -1,29 +1,44 @@
-//! Measures retrieval and refusal on a question set.
+//! Measures retrieval, refusal and answers on a question set.
 //!
 //! The same retrieval that answers readers is asked each question of a set; hits are mapped to the ids
 //! that the set judges, and scored. Layout of a set: see [`set`].
 
+mod answers;
+mod compare;
 mod corpus;
+mod draft;
 mod fit;
 mod floors;
+mod junit;
 mod metrics;
+mod report;
+mod scores;
 pub mod set;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ::corpus::{BookError, BookOptions};
 use search::IndexError;
 use serde::Serialize;
 
-use crate::answer::{AnswerCache, AnswerEvent, Answerer, Generator, Question, answer};
-use crate::retrieve::{Embedder, Evidence, PassageLimits, Query, Retriever, SharedIndex, Verdict, retrieve};
+use crate::answer::{Generator, stand_alone};
+use crate::conversations::Exchange;
+use crate::retrieve::{
+    Calibration, Embedder, PassageLimits, Query, Retrieval, Retriever, SharedIndex, Verdict, retrieve,
+};
+pub use compare::{Comparison, compare};
 use corpus::{Corpus, build, id_of};
+pub use draft::draft;
 pub use fit::{Fit, Source, Unseen, fit};
 pub use floors::shortfalls;
-use metrics::{mean, mrr, ndcg, percentile, recall};
-use set::{Set, SetError};
+pub use junit::junit;
+use metrics::{mrr, ndcg, precision, recall};
+pub use report::html;
+pub use scores::{Counts, Detail, Figure, Latency, Ranking, Scores, Settings, Spelling};
+use set::{Set, SetError, SetQuery};
 
 /// What counts as one result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
@@ -35,95 +50,6 @@ pub enum Level {
     Section,
     /// The file.
     Page,
-}
-
-/// What happened to one question.
-#[derive(Debug, Clone, Serialize)]
-pub struct Detail {
-    /// The question's name.
-    pub id: String,
-    /// The question.
-    pub text: String,
-    /// Whether the corpus answers it.
-    pub answerable: bool,
-    /// Whether Docent would refuse it.
-    pub refused: bool,
-    /// What that was decided on.
-    pub evidence: Evidence,
-    /// The first ten results.
-    pub results: Vec<String>,
-    /// This question's nDCG@10; null without judgement.
-    #[serde(rename = "ndcg@10")]
-    pub ndcg_10: Option<f64>,
-}
-
-/// The figures of one run.
-#[derive(Debug, Clone, Serialize)]
-pub struct Scores {
-    /// Normalised discounted cumulative gain of the first ten, gain `2^grade - 1`.
-    #[serde(rename = "ndcg@10")]
-    pub ndcg_10: Option<f64>,
-    /// Share of the relevant results among the first five.
-    #[serde(rename = "recall@5")]
-    pub recall_5: Option<f64>,
-    /// Share of the relevant results among the first ten.
-    #[serde(rename = "recall@10")]
-    pub recall_10: Option<f64>,
-    /// Reciprocal rank of the first relevant result among the first ten.
-    #[serde(rename = "mrr@10")]
-    pub mrr_10: Option<f64>,
-    /// Share of the unanswerable questions that were refused; null without such questions.
-    pub refusal_recall: Option<f64>,
-    /// Share of the answerable questions that were refused; null without such questions.
-    pub wrong_refusals: Option<f64>,
-    /// Share of the questions with known answers whose extractive answer contains one, refusals counting as misses;
-    /// null for a set without answers.
-    pub answer_recall: Option<f64>,
-    /// Words of an extractive answer, on average; null for a set without answers.
-    pub answer_words: Option<f64>,
-    /// Time from question to hits, embedding included.
-    pub latency_ms: Latency,
-    /// How much was measured.
-    pub counts: Counts,
-    /// With what.
-    pub settings: Settings,
-}
-
-/// Percentiles in milliseconds.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub struct Latency {
-    /// Half of the questions took less.
-    pub p50: f64,
-    /// 95 of 100 questions took less.
-    pub p95: f64,
-}
-
-/// How much was measured.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub struct Counts {
-    /// All questions.
-    pub queries: usize,
-    /// Questions that the book answers.
-    pub answerable: usize,
-    /// Judgements.
-    pub judgements: usize,
-    /// Judged ids that the corpus does not hold.
-    pub missing_ids: usize,
-    /// Chunks of the index.
-    pub chunks: usize,
-}
-
-/// With what was measured.
-#[derive(Debug, Clone, Serialize)]
-pub struct Settings {
-    /// The set's folder.
-    pub set: String,
-    /// The book's folder; null when the set carries its own corpus.
-    pub book: Option<String>,
-    /// What counts as one result.
-    pub level: Level,
-    /// The embedder's fingerprint; `none` without vectors.
-    pub embedder: String,
 }
 
 /// Why a set could not be measured.
@@ -138,9 +64,9 @@ pub enum EvalError {
     /// The index cannot be made.
     #[error(transparent)]
     Index(#[from] IndexError),
-    /// The kept vectors cannot be read or written.
-    #[error("the kept vectors cannot be used: {0}")]
-    Vectors(#[from] std::io::Error),
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
     /// The embedder failed.
     #[error("embedding failed: {0}")]
     Embedding(String),
@@ -150,152 +76,189 @@ pub enum EvalError {
     /// There is nothing to compare with.
     #[error("a fit needs at least two corpora; name each with --corpus SET=BOOK")]
     TooFew,
+    /// A draft would overwrite somebody's work.
+    #[error("{0} holds a set already; name another folder")]
+    SetExists(String),
 }
 
-/// Runs every question of the set in `directory` and scores the hits. `vectors` is a file that keeps
-/// embedded texts from run to run.
+/// What is measured, and with what.
+#[derive(Debug)]
+pub struct Measurement<'a> {
+    /// The set's folder.
+    pub set: &'a Path,
+    /// The book that is searched instead of the set's own corpus.
+    pub book: Option<(&'a Path, &'a BookOptions)>,
+    /// What counts as one result; by default a section of a book, an entry of a corpus.
+    pub level: Option<Level>,
+    /// What turns texts into vectors.
+    pub embedder: &'a Embedder,
+    /// What writes answers.
+    pub generator: &'a Generator,
+    /// Ask for an answer to every answerable question, not only to those whose answer the set knows.
+    pub all_answers: bool,
+    /// How the questions are spelled.
+    pub spelling: Spelling,
+    /// A file that keeps embedded texts from run to run.
+    pub vectors: &'a Path,
+}
+
+/// Runs every question of a set and scores what comes back.
 ///
 /// # Errors
 /// When set or book cannot be read, or the embedder fails.
-pub async fn evaluate(
-    directory: &Path,
-    book: Option<(&Path, &BookOptions)>,
-    level: Option<Level>,
-    embedder: &Embedder,
-    vectors: &Path,
-) -> Result<(Scores, Vec<Detail>), EvalError> {
+pub async fn evaluate(measurement: Measurement<'_>) -> Result<(Scores, Vec<Detail>), EvalError> {
+    let Measurement { set: directory, book, embedder, .. } = measurement;
     let set = Set::read(directory)?;
     let corpus = Corpus::open(&set, directory, book)?;
-    let level = level.unwrap_or(if book.is_some() { Level::Section } else { Level::Doc });
-    let index = build(&corpus.chunks, embedder, vectors).await?;
+    let level = measurement.level.unwrap_or(if book.is_some() { Level::Section } else { Level::Doc });
+    let index = build(&corpus.chunks, embedder, measurement.vectors).await?;
     let retriever = Retriever::File(SharedIndex::new(index));
-
-    let mut figures = Figures::default();
-    let mut missing_ids = 0;
-    let mut details: Vec<Detail> = Vec::new();
+    let run = Run { set: &set, corpus: &corpus, level, retriever, measurement: &measurement };
+    let mut details = Vec::with_capacity(set.queries.len());
     for query in &set.queries {
-        let asked = Query { text: query.text.clone(), ..Query::default() };
-        let began = Instant::now();
-        let found = retrieve(&retriever, embedder, &asked, PassageLimits::default()).await;
-        figures.milliseconds.push(began.elapsed().as_secs_f64() * 1000.0);
-        let refused = found.verdict != Verdict::Answerable;
-        let index = retriever.index();
-        let mut results: Vec<String> = Vec::new();
-        for hit in &found.hits {
-            let chunk = index.chunk(hit.ordinal);
-            let id = corpus.unit(&id_of(chunk.file_path, chunk.anchor), level);
-            if !results.contains(&id) {
-                results.push(id);
-            }
-        }
-        details.push(Detail {
-            id: query.id.clone(),
-            text: query.text.clone(),
-            answerable: query.answerable,
-            refused,
-            evidence: found.evidence,
-            results: results.iter().take(10).cloned().collect(),
-            ndcg_10: None,
-        });
-        if !query.answerable {
-            figures.refused.push(f64::from(u8::from(refused)));
-            continue;
-        }
-        figures.wrongly_refused.push(f64::from(u8::from(refused)));
-        if !query.answers.is_empty() {
-            let text = extractive_answer(&retriever, embedder, &query.text).await;
-            let found = query.answers.iter().any(|answer| plain(&text).contains(&plain(answer)));
-            figures.answered.push(f64::from(u8::from(found)));
-            figures.words.push(text.split_whitespace().count() as f64);
-        }
-        let Some(judgements) = set.judgements.get(&query.id) else {
-            continue;
-        };
-        missing_ids += judgements.keys().filter(|id| !corpus.sections.contains_key(*id)).count();
-        let grades = corpus.grades(judgements, level);
-        if let Some(detail) = details.last_mut() {
-            detail.ndcg_10 = Some(ndcg(&results, &grades, 10));
-        }
-        figures.ndcg.push(ndcg(&results, &grades, 10));
-        figures.recall_5.push(recall(&results, &grades, 5));
-        figures.recall_10.push(recall(&results, &grades, 10));
-        figures.mrr.push(mrr(&results, &grades, 10));
+        details.push(run.ask(query).await);
     }
+    let judged = || set.judgements.values().flat_map(BTreeMap::keys);
+    let counts = Counts {
+        queries: set.queries.len(),
+        answerable: set.queries.iter().filter(|query| query.answerable).count(),
+        followups: set.queries.iter().filter(|query| !query.history.is_empty()).count(),
+        judgements: judged().count(),
+        missing_ids: judged().filter(|id| !corpus.sections.contains_key(*id)).count(),
+        chunks: corpus.chunks.len(),
+    };
     let settings = Settings {
         set: directory.display().to_string(),
         book: book.map(|(root, _)| root.display().to_string()),
         level,
         embedder: embedder.fingerprint().unwrap_or("none").to_owned(),
+        generator: measurement.generator.name().to_owned(),
+        spelling: measurement.spelling,
     };
-    let counts = Counts {
-        queries: set.queries.len(),
-        answerable: set.queries.iter().filter(|query| query.answerable).count(),
-        judgements: set.judgements.values().map(BTreeMap::len).sum(),
-        missing_ids,
-        chunks: corpus.chunks.len(),
-    };
-    Ok((figures.scores(counts, settings), details))
+    let scores = Scores::of(&details, counts, settings);
+    Ok((scores, details))
 }
 
-/// What a reader would be shown without a model.
-async fn extractive_answer(retriever: &Retriever, embedder: &Embedder, question: &str) -> String {
-    let answerer = Answerer {
-        book: String::new(),
-        retriever: retriever.clone(),
-        embedder: embedder.clone(),
-        generator: Generator::Extractive,
-        limits: PassageLimits::default(),
-        max_answer_tokens: 0,
-        timeout: Duration::from_secs(60),
-        cache: AnswerCache::new(0),
-    };
-    let mut events = answer(&answerer, Question { text: question.to_owned(), ..Question::default() });
-    let mut text = String::new();
-    while let Some(event) = events.next().await {
-        if let AnswerEvent::Delta(piece) = event {
-            text.push_str(&piece);
+struct Run<'a> {
+    set: &'a Set,
+    corpus: &'a Corpus,
+    level: Level,
+    retriever: Retriever,
+    measurement: &'a Measurement<'a>,
+}
+
+impl Run<'_> {
+    async fn ask(&self, query: &SetQuery) -> Detail {
+        let history: Vec<Exchange> = query
+            .history
+            .iter()
+            .map(|question| Exchange { question: question.clone(), answer: String::new() })
+            .collect();
+        let asked = match self.measurement.spelling {
+            Spelling::AsWritten => Cow::Borrowed(query.text.as_str()),
+            Spelling::Slips => Cow::Owned(slip(&query.text)),
+        };
+        let searched = stand_alone(&asked, &history);
+        let began = Instant::now();
+        let found = self.find(&searched).await;
+        let milliseconds = began.elapsed().as_secs_f64() * 1000.0;
+        let results = self.results(&found);
+        let written_out = match &query.standalone {
+            Some(text) if !query.history.is_empty() => {
+                let found = self.find(text).await;
+                self.ranking(query, &self.results(&found)).map(|ranking| ranking.ndcg_10)
+            }
+            _ => None,
+        };
+        let wants_answer = query.answerable && (self.measurement.all_answers || !query.answers.is_empty());
+        let answer = if wants_answer {
+            let Measurement { embedder, generator, .. } = self.measurement;
+            let answerer = answers::answerer(&self.retriever, embedder, generator);
+            Some(answers::judged(&answerer, query).await)
+        } else {
+            None
+        };
+        let fingerprint = self.measurement.embedder.fingerprint().filter(|_| found.evidence.cosine.is_some());
+        Detail {
+            id: query.id.clone(),
+            text: query.text.clone(),
+            style: query.style(),
+            answerable: query.answerable,
+            refused: found.verdict != Verdict::Answerable,
+            verdict: found.verdict,
+            trust: found.evidence.trust(Calibration::of(fingerprint)),
+            evidence: found.evidence,
+            ranking: self.ranking(query, &results),
+            similarity: found.passages.first().map(|passage| passage.similarity),
+            results: results.into_iter().take(10).collect(),
+            searched,
+            milliseconds,
+            written_out,
+            answer,
         }
     }
-    text
-}
 
-/// Letters and digits only, in lower case: markup and punctuation do not make an answer wrong.
-fn plain(text: &str) -> String {
-    let words = text.split(|character: char| !character.is_alphanumeric()).filter(|word| !word.is_empty());
-    words.map(str::to_lowercase).collect::<Vec<_>>().join(" ")
-}
+    async fn find(&self, text: &str) -> Retrieval {
+        let query = Query { text: text.to_owned(), ..Query::default() };
+        retrieve(&self.retriever, self.measurement.embedder, &query, PassageLimits::default()).await
+    }
 
-#[derive(Default)]
-struct Figures {
-    ndcg: Vec<f64>,
-    recall_5: Vec<f64>,
-    recall_10: Vec<f64>,
-    mrr: Vec<f64>,
-    refused: Vec<f64>,
-    wrongly_refused: Vec<f64>,
-    milliseconds: Vec<f64>,
-    answered: Vec<f64>,
-    words: Vec<f64>,
-}
-
-impl Figures {
-    fn scores(mut self, counts: Counts, settings: Settings) -> Scores {
-        self.milliseconds.sort_by(f64::total_cmp);
-        Scores {
-            ndcg_10: mean(&self.ndcg),
-            recall_5: mean(&self.recall_5),
-            recall_10: mean(&self.recall_10),
-            mrr_10: mean(&self.mrr),
-            refusal_recall: mean(&self.refused),
-            wrong_refusals: mean(&self.wrongly_refused),
-            answer_recall: mean(&self.answered),
-            answer_words: mean(&self.words),
-            latency_ms: Latency {
-                p50: percentile(&self.milliseconds, 0.5),
-                p95: percentile(&self.milliseconds, 0.95),
-            },
-            counts,
-            settings,
+    /// The distinct ids of what was found, best first.
+    fn results(&self, found: &Retrieval) -> Vec<String> {
+        let index = self.retriever.index();
+        let mut results: Vec<String> = Vec::new();
+        for hit in &found.hits {
+            let chunk = index.chunk(hit.ordinal);
+            let id = self.corpus.unit(&id_of(chunk.file_path, chunk.anchor), self.level);
+            if !results.contains(&id) {
+                results.push(id);
+            }
         }
+        results
+    }
+
+    fn ranking(&self, query: &SetQuery, results: &[String]) -> Option<Ranking> {
+        let judgements = self.set.judgements.get(&query.id).filter(|_| query.answerable)?;
+        let grades = self.corpus.grades(judgements, self.level);
+        Some(Ranking {
+            ndcg_10: ndcg(results, &grades, 10),
+            recall_5: recall(results, &grades, 5),
+            recall_10: recall(results, &grades, 10),
+            precision_5: precision(results, &grades, 5),
+            mrr_10: mrr(results, &grades, 10),
+        })
+    }
+}
+
+/// A question with a slip of the finger: the two letters in the middle of its longest word change places. No
+/// randomness, so that runs can be compared.
+fn slip(text: &str) -> String {
+    let is_plain = |word: &&str| word.chars().all(char::is_alphabetic);
+    let words = text.split(|character: char| !character.is_alphanumeric());
+    let longest = words.filter(is_plain).fold("", |longest, word| {
+        if word.chars().count() > longest.chars().count() { word } else { longest }
+    });
+    let mut letters: Vec<char> = longest.chars().collect();
+    let middle = letters.len() / 2;
+    if middle < 2 {
+        return text.to_owned();
+    }
+    if letters[middle - 1] == letters[middle] {
+        letters.remove(middle);
+    } else {
+        letters.swap(middle - 1, middle);
+    }
+    text.replacen(longest, &letters.into_iter().collect::<String>(), 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::slip;
+
+    #[test]
+    fn a_slip_changes_the_longest_word() {
+        assert_eq!(slip("How is torque measured?"), "How is torque meausred?");
+        assert_eq!(slip("Who is it?"), "Who is it?");
+        assert_eq!(slip("The gotten"), "The goten");
     }
 }

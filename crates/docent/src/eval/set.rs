@@ -72,6 +72,11 @@ pub enum Style {
 }
 
 impl SetQuery {
+    /// The question as it would be asked first in a conversation.
+    pub fn asked_first(&self) -> &str {
+        self.standalone.as_deref().unwrap_or(&self.text)
+    }
+
     /// What it tests, by its `style` and `type`; one that is written against an entry and not answered by it is
     /// adversarial.
     pub fn style(&self) -> Style {

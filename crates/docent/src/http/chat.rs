@@ -238,6 +238,7 @@ async fn whole(mut reader: TurnReader) -> Result<ChatAnswer, ApiError> {
                     notices,
                     usage: ending.usage,
                     suggestions: ending.suggestions.clone(),
+                    unsupported: ending.support.unsupported.clone(),
                     error,
                 });
             }

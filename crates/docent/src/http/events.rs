@@ -46,6 +46,9 @@ pub(super) enum Frame<'a> {
         degraded: bool,
         usage: TokenUsage,
         suggestions: &'a [String],
+        /// Sentences of the answer that no passage supports; absent when there is none.
+        #[serde(skip_serializing_if = "<[String]>::is_empty")]
+        unsupported: &'a [String],
     },
     /// The end of an answer that broke off; what was said stays valid.
     Error { code: &'a str, message: &'a str, retry_after: Option<u64> },
@@ -101,6 +104,7 @@ pub(super) fn frame(id: usize, event: &TurnEvent) -> String {
                 degraded: ending.degraded,
                 usage: ending.usage,
                 suggestions: &ending.suggestions,
+                unsupported: &ending.support.unsupported,
             },
             Some(failure) => {
                 // Clients of the earlier service know only tokens: they are told in one.

@@ -285,6 +285,9 @@ pub(super) struct ChatAnswer {
     pub usage: TokenUsage,
     /// Questions that could come next.
     pub suggestions: Vec<String>,
+    /// Sentences of the answer that no passage supports; absent when there is none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unsupported: Vec<String>,
     /// Why it broke off, when the outcome is `failed`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<WireFailure>,

@@ -38,7 +38,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("ingest", &["providers", "retrieve"]),
-    ("eval", &["answer", "ingest", "retrieve"]),
+    ("eval", &["answer", "conversations", "ingest", "retrieve"]),
     ("space", &["config"]),
     ("doctor", &["config", "parts", "providers", "retrieve", "status"]),
 ];

@@ -266,9 +266,60 @@ fn eval_prints_one_object_with_the_agreed_figures() {
     assert!(scores["latency_ms"]["p50"].is_number() && scores["latency_ms"]["p95"].is_number());
     assert_eq!(scores["counts"]["queries"], 3);
     assert!(scores["settings"].is_object());
+    let scores = json_of(
+        folder.path(),
+        &[
+            "eval",
+            "--set",
+            "set",
+            "--embedder",
+            "none",
+            "--answers",
+            "--json",
+            "--details",
+            "one.jsonl",
+            "--html",
+            "report.html",
+            "--junit",
+            "junit.xml",
+        ],
+    );
+    for measure in ["citation_validity", "citation_support", "auroc", "out_of_scope_precision"] {
+        assert_eq!(scores[measure], 1.0, "{measure}: {scores}");
+    }
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).expect(name);
+    assert_eq!(read("junit.xml").matches("<testcase").count(), 4, "{}", read("junit.xml"));
+    let page = read("report.html");
+    assert!(page.contains("<svg") && !page.contains("http"), "it loads nothing: {page}");
+    let same = said(folder.path(), &["eval", "--compare", "one.jsonl", "one.jsonl"]);
+    assert_eq!(same.code, Some(0), "{}", same.stderr);
+    let worse = read("one.jsonl").replace("\"ndcg@10\":1.0", "\"ndcg@10\":0.0");
+    let many: String =
+        (0..9).map(|copy| read("one.jsonl").replace("\"id\":\"", &format!("\"id\":\"{copy}"))).collect();
+    let many_worse: String =
+        (0..9).map(|copy| worse.replace("\"id\":\"", &format!("\"id\":\"{copy}"))).collect();
+    std::fs::write(folder.path().join("many.jsonl"), many).expect("written");
+    std::fs::write(folder.path().join("worse.jsonl"), many_worse).expect("written");
+    let worse = said(folder.path(), &["eval", "--compare", "many.jsonl", "worse.jsonl"]);
+    assert_eq!(worse.code, Some(1), "{}", worse.stdout);
+    assert!(worse.stderr.contains("worse by more than chance: ndcg@10"), "{}", worse.stderr);
     let missing = said(folder.path(), &["eval", "--set", "nowhere", "--json"]);
     assert_eq!(missing.code, Some(66), "{}", missing.stderr);
     assert!(missing.stderr.contains("nowhere"), "{}", missing.stderr);
+}
+
+#[test]
+fn a_drafted_set_can_be_measured_and_is_not_overwritten() {
+    let folder = folder();
+    let drafted = said(folder.path(), &["eval", "init", "book", "--set", "draft"]);
+    assert_eq!(drafted.code, Some(0), "{}", drafted.stderr);
+    let scores =
+        json_of(folder.path(), &["eval", "--set", "draft", "--book", "book", "--embedder", "none", "--json"]);
+    assert_eq!(scores["counts"]["missing_ids"], 0, "{scores}");
+    assert!(scores["ndcg@10"].as_f64() > Some(0.5), "{scores}");
+    let again = said(folder.path(), &["eval", "init", "book", "--set", "draft"]);
+    assert_ne!(again.code, Some(0));
+    assert!(again.stderr.contains("holds a set already"), "{}", again.stderr);
 }
 
 #[test]

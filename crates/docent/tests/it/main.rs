@@ -13,6 +13,7 @@ mod faults;
 mod goldens;
 mod health;
 mod ingest;
+mod injection;
 mod limits;
 mod lives;
 mod origins;
