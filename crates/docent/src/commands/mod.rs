@@ -119,7 +119,7 @@ pub fn main() -> ExitCode {
             Command::Eval(arguments) => eval::run(arguments).await,
             Command::Config(arguments) => config::run(&arguments),
             Command::Doctor(arguments) => doctor::run(arguments).await,
-            Command::Space(arguments) => space::run(&arguments),
+            Command::Space(arguments) => space::run(arguments).await,
             Command::Openapi => config::openapi(),
         }
     });

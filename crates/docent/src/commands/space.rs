@@ -1,13 +1,24 @@
 //! `docent space`: a Hugging Face Space, from folder to running service.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
-use super::{NoIndex, load_config};
+use super::{NoIndex, doctor, load_config};
+use crate::config::Values;
+use crate::doctor::{Examination, examine};
+use crate::secret::Secret;
 use crate::space::export::export;
+use crate::space::follow::{Deployed, Pace, Told, follow, remedy};
+use crate::space::hub::{Account, Hub, Space};
+use crate::space::settings::Settings;
+use crate::space::upload::upload;
 use crate::space::{BookPart, ExportError, Exported, Program, find_sources};
+
+/// Longest pause before the first repetition of a call; tests look more often.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -19,6 +30,58 @@ pub(super) struct Arguments {
 enum Command {
     /// Write the tree that is uploaded to a Space
     Export(ExportArguments),
+    /// Create or update a Space, wait until it runs, and look whether it is well
+    Deploy(DeployArguments),
+    /// Show how a Space runs
+    Status(SpaceArguments),
+    /// Show the log of a Space's container or build
+    Logs(LogsArguments),
+    /// Restart a Space
+    Restart(RestartArguments),
+}
+
+#[derive(Args)]
+struct DeployArguments {
+    /// The Space: OWNER/NAME
+    space: String,
+    #[command(flatten)]
+    tree: TreeArguments,
+    /// Only say what would be done
+    #[arg(long)]
+    dry_run: bool,
+    /// Seconds between two looks at the Space
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
+    poll: f64,
+    /// Minutes that build and start may take
+    #[arg(long, value_name = "MINUTES", default_value_t = 45)]
+    limit: u64,
+}
+
+#[derive(Args)]
+struct SpaceArguments {
+    /// The Space: OWNER/NAME
+    space: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct LogsArguments {
+    /// The Space: OWNER/NAME
+    space: String,
+    /// The build's log instead of the container's
+    #[arg(long)]
+    build: bool,
+}
+
+#[derive(Args)]
+struct RestartArguments {
+    /// The Space: OWNER/NAME
+    space: String,
+    /// Build the image again, without its cache
+    #[arg(long)]
+    factory: bool,
 }
 
 #[derive(Args)]
@@ -46,8 +109,24 @@ struct TreeArguments {
     source: Option<PathBuf>,
 }
 
-pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     match &arguments.command {
+        Command::Deploy(arguments) => deploy(arguments).await?,
+        Command::Status(arguments) => status(arguments).await?,
+        Command::Logs(arguments) => {
+            let kind = if arguments.build { "build" } else { "run" };
+            let id = checked_id(&arguments.space)?;
+            for line in
+                hub(&Values::gather(None).0, FIRST_PAUSE)?.log(id, kind, Duration::from_secs(5)).await?
+            {
+                println!("{line}");
+            }
+        }
+        Command::Restart(arguments) => {
+            let id = checked_id(&arguments.space)?;
+            let runtime = hub(&Values::gather(None).0, FIRST_PAUSE)?.restart(id, arguments.factory).await?;
+            println!("{id} is {}", runtime.stage);
+        }
         Command::Export(arguments) => {
             let exported = arguments.tree.write(&arguments.folder)?;
             if arguments.json {
@@ -114,5 +193,184 @@ fn print_exported(folder: &Path, exported: &Exported) {
         "try it:    docker build -t hf-rag-test {0} && docker run --rm -p 7860:7860 hf-rag-test",
         folder.display()
     );
-    println!("upload it: git push it to https://huggingface.co/spaces/OWNER/NAME, with git-lfs");
+    println!("upload it: `docent space deploy OWNER/NAME`, or git push with git-lfs");
+}
+
+/// An id that the Hub takes.
+fn checked_id(id: &str) -> anyhow::Result<&str> {
+    let is_name = |name: &str| {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        !name.is_empty()
+            && name.chars().all(allowed)
+            && !name.starts_with(['-', '.'])
+            && !name.ends_with(['-', '.'])
+            && !name.contains("--")
+            && !name.contains("..")
+    };
+    match id.split_once('/') {
+        Some((owner, name)) if is_name(owner) && is_name(name) && id.len() <= 96 => Ok(id),
+        _ => bail!("'{id}' is no Space; expected OWNER/NAME of letters, digits, '.', '_' and '-'"),
+    }
+}
+
+/// A client with the token of the environment or of `.env`.
+fn hub(values: &Values, first_pause: Duration) -> anyhow::Result<Hub> {
+    let token = values.get("HF_TOKEN");
+    if token.is_empty() {
+        bail!("HF_TOKEN is not set; make a token with the right to write at huggingface.co/settings/tokens");
+    }
+    Ok(Hub::new(values.get("HF_ENDPOINT"), Secret::new(token), first_pause))
+}
+
+async fn status(arguments: &SpaceArguments) -> anyhow::Result<()> {
+    let id = checked_id(&arguments.space)?;
+    let hub = hub(&Values::gather(None).0, FIRST_PAUSE)?;
+    let Some(space) = hub.space(id).await? else { bail!("there is no Space {id} that this token may see") };
+    let runtime = hub.runtime(id).await?;
+    let is_new = runtime.sha.as_deref().map(|sha| sha == space.sha);
+    if arguments.json {
+        let shown = serde_json::json!({
+            "space": id, "url": space.url, "stage": runtime.stage, "commit": space.sha, "running": runtime.sha,
+            "error": runtime.error, "hardware": runtime.hardware,
+        });
+        println!("{}", serde_json::to_string_pretty(&shown)?);
+        return Ok(());
+    }
+    println!("{id} is {} at {}", runtime.stage, space.url);
+    if let Some(error) = &runtime.error {
+        println!("the Hub says: {error}");
+    }
+    if is_new == Some(false) {
+        println!("its last commit is {}, and another one runs", space.sha);
+    }
+    if !matches!(runtime.stage.as_str(), "RUNNING" | "SLEEPING") && !runtime.stage.contains("ING") {
+        println!("→ {}", remedy(&runtime.stage));
+    }
+    Ok(())
+}
+
+/// A folder that is removed when it goes out of scope.
+struct Scratch(PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs_err::remove_dir_all(&self.0);
+    }
+}
+
+async fn deploy(arguments: &DeployArguments) -> anyhow::Result<()> {
+    let id = checked_id(&arguments.space)?;
+    let (owner, name) = id.split_once('/').context("an id has an owner")?;
+    let pause = Duration::from_secs_f64(arguments.poll.clamp(0.001, 3600.0));
+    let (values, _) = Values::gather(arguments.tree.book.as_deref());
+    let settings = Settings::of(&values);
+    let hub = hub(&values, pause.min(FIRST_PAUSE))?;
+    let account = hub.account().await?;
+    let is_own = may_write(&account, owner)?;
+    let found = hub.space(id).await?;
+
+    let scratch = Scratch(std::env::temp_dir().join(format!("docent-space-{}", uuid::Uuid::new_v4())));
+    let tree = arguments.tree.write(&scratch.0)?;
+    let lfs = tree.files.iter().filter(|file| file.lfs).count();
+    eprintln!("tree: {} files, {:.1} MB, {lfs} by LFS", tree.files.len(), tree.size() as f64 / 1e6);
+    print_settings(&settings);
+    if arguments.dry_run {
+        println!(
+            "{id} {}",
+            if found.is_some() { "is there: it would be updated" } else { "would be created" }
+        );
+        return Ok(());
+    }
+
+    let space = match found {
+        Some(space) => update_settings(&hub, id, &settings).await.map(|()| space)?,
+        None => {
+            eprintln!("creating {id}");
+            hub.create((owner, name), is_own, &settings.secrets, &settings.variables).await?;
+            hub.space(id)
+                .await?
+                .context("the Space was created, and the Hub does not show it; try again in a minute")?
+        }
+    };
+    let uploaded =
+        upload(&hub, id, &space.sha, (&scratch.0, &tree), |what| eprintln!("upload: {what}")).await?;
+    eprintln!(
+        "commit {}: {} changed, {} unchanged, {} deleted",
+        uploaded.commit.get(..8).unwrap_or_default(),
+        uploaded.changed,
+        uploaded.unchanged,
+        uploaded.deleted
+    );
+    let pace = Pace { pause, limit: Duration::from_secs(arguments.limit * 60) };
+    let deployed = follow(&hub, id, &uploaded.commit, pace, |told| match told {
+        Told::Stage(stage) => eprintln!("stage: {stage}"),
+        Told::Line(line) => eprintln!("  {line}"),
+        Told::Note(note) => eprintln!("note: {note}"),
+    })
+    .await?;
+    if deployed == Deployed::Sleeping {
+        eprintln!("it sleeps; the next request wakes it");
+    }
+    finish(&space, &settings).await
+}
+
+/// Whether the token may write in the namespace, and whether that is the user's own.
+fn may_write(account: &Account, owner: &str) -> anyhow::Result<bool> {
+    if !account.may_write {
+        bail!(
+            "the token of {} has the role {}; make one with the role write, or repo.write on the Space",
+            account.name,
+            account.role
+        );
+    }
+    let is_own = account.name.eq_ignore_ascii_case(owner);
+    if !is_own && !account.organisations.iter().any(|name| name.eq_ignore_ascii_case(owner)) {
+        bail!("the token belongs to {}, who is not in {owner}", account.name);
+    }
+    Ok(is_own)
+}
+
+fn print_settings(settings: &Settings) {
+    let names = |names: Vec<&str>| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    eprintln!("secrets: {}", names(settings.secrets.iter().map(|(name, _)| name.as_str()).collect()));
+    eprintln!("variables: {}", names(settings.variables.iter().map(|(name, _)| name.as_str()).collect()));
+    for left_out in &settings.left_out {
+        eprintln!("left out: {left_out}");
+    }
+    if settings.site().is_none() {
+        eprintln!("warning: ALLOWED_ORIGINS names no site, so only the Space's own pages may ask");
+    }
+}
+
+/// Each change restarts the Space, so variables that are right stay; secrets cannot be read, so they are set again.
+async fn update_settings(hub: &Hub, id: &str, settings: &Settings) -> anyhow::Result<()> {
+    let there = hub.variables(id).await?;
+    for (key, value) in &settings.variables {
+        if there[key]["value"].as_str() != Some(value) {
+            hub.set_variable(id, key, value).await?;
+        }
+    }
+    for (key, value) in &settings.secrets {
+        hub.set_secret(id, key, value).await?;
+    }
+    Ok(())
+}
+
+/// Looks whether the service is well, and says what the book's site needs.
+async fn finish(space: &Space, settings: &Settings) -> anyhow::Result<()> {
+    let url = &space.url;
+    println!("{url}");
+    println!("on the book's site: REACT_APP_API_BASE_URL={url}");
+    println!(
+        "or on any page:     <script src=\"{url}/widget.js\" defer></script> <docent-chat></docent-chat>"
+    );
+    let examination = Examination {
+        url: url.clone(),
+        origin: settings.site(),
+        question: None,
+        patience: Duration::from_secs(180),
+        limit: Duration::from_secs(60),
+    };
+    let report = examine(&examination, |finding| doctor::tell(finding, false)).await;
+    doctor::verdict(&report, false)
 }

@@ -111,4 +111,6 @@ pub const VARIABLES: &[Variable] = &[
     variable("DOCENT_RESUME_SECONDS", "300", "how long a finished stream can be resumed"),
     secret("DOCENT_ADMIN_TOKEN", "opens the owner's routes (probes, metrics); without it they are closed"),
     variable("DOCENT_LOG_CONTENT", "false", "write questions and answers to the log"),
+    secret("HF_TOKEN", "token of the Hugging Face Hub, for docent space"),
+    variable("HF_ENDPOINT", "https://huggingface.co", "address of the Hugging Face Hub"),
 ];

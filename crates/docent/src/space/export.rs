@@ -37,7 +37,7 @@ const SAMPLE_BYTES: usize = 8000;
 const IMAGE_GLIBC: (u32, u32) = (2, 36);
 
 /// Name of the list of what an export wrote, so that the next one can take away what is gone.
-const MANIFEST: &str = ".docent-space";
+pub(super) const MANIFEST: &str = ".docent-space";
 
 /// Where the program of the image comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]

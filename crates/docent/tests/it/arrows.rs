@@ -39,7 +39,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("ingest", &["providers", "retrieve"]),
     ("eval", &["answer", "conversations", "ingest", "retrieve"]),
-    ("space", &["config"]),
+    ("space", &["config", "providers", "secret"]),
     ("doctor", &["config", "parts", "providers", "retrieve", "status"]),
 ];
 

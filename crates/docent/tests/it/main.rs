@@ -8,6 +8,7 @@ mod bad_input;
 mod chat;
 mod commands;
 mod conversations;
+mod deploy;
 mod doctor;
 mod faults;
 mod goldens;

@@ -1,11 +1,12 @@
 //! `specs/003-hf-spaces-deploy/quickstart.md` holds what it must, and its commands run from top to bottom in an empty folder:
-//! against the real program, a bare repository in place of the Hub's, a running server in place of the Space, and a Docker
+//! against the real program, a Hub on loopback, a bare repository in place of the Hub's, a running server in place of the Space, and a Docker
 //! that only writes down what it is told. `tests/docker.sh` runs the real one.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
+use doubles::HubDouble;
 use tempfile::TempDir;
 
 use crate::support::{MOTORS, Setup, run, write_book};
@@ -103,6 +104,10 @@ async fn its_commands_run_from_top_to_bottom() {
     let site = super::doctor::site_of_the_book().await;
     let service = Setup::new().with("ALLOWED_ORIGINS", SITE).site(&site).start().await;
 
+    let double = HubDouble::start().await;
+    double.serve_apps_at(&service.url);
+    double.stages(&["RUNNING@new"]);
+
     let blocks = blocks(&quickstart());
     let values: Vec<&str> = blocks[0].lines().filter_map(|line| Some(line.split_once('=')?.0)).collect();
     assert_eq!(
@@ -130,6 +135,8 @@ async fn its_commands_run_from_top_to_bottom() {
         .current_dir(path("work"))
         .env("PATH", format!("{}:{}", path("bin").display(), std::env::var("PATH").unwrap_or_default()))
         .env("RECORD", path("record"))
+        .env("HF_ENDPOINT", double.base_url())
+        .env("HF_TOKEN", HubDouble::TOKEN)
         .env("HOME", folder.path())
         .env("GIT_CONFIG_GLOBAL", path("gitconfig"))
         .env("GIT_TERMINAL_PROMPT", "0")
@@ -143,6 +150,8 @@ async fn its_commands_run_from_top_to_bottom() {
     let output = tokio::task::spawn_blocking(move || run(&mut command)).await.expect("no panic");
     assert_eq!(output.code, Some(0), "{}\n{}", output.stdout, output.stderr);
 
+    let space = double.space("reader/rag-chatbot").expect("the Space was created");
+    assert!(space.files.contains_key("book/docs/motors.md"));
     let said = output.stdout;
     for part in ["ok\n", "\"status\":\"healthy\"", "\"type\":\"done\"", "403\n422\n", "ok    citation"] {
         assert!(said.contains(part), "no {part:?} in\n{said}");
