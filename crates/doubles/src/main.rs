@@ -1,11 +1,13 @@
 //! `doubles`: runs the test doubles for scripts and benches. Prints one line for each (`gemini http://127.0.0.1:4711`),
 //! then serves until its standard input closes or it is interrupted.
 //!
-//! `doubles [--gemini-port N] [--openai-port N] [--first-ms N] [--between-ms N] [--words N] [--answer TEXT] [--stay]`
+//! `--neon HOST:PORT` adds SQL over HTTPS in front of the Postgres there (`neon http://127.0.0.1:4712/sql`).
+//!
+//! `doubles [--gemini-port N] [--openai-port N] [--first-ms N] [--between-ms N] [--words N] [--answer TEXT] [--neon HOST:PORT] [--stay]`
 
 use std::process::ExitCode;
 
-use doubles::{Control, GeminiDouble, OpenAiDouble, Pace};
+use doubles::{Control, GeminiDouble, NeonDouble, OpenAiDouble, Pace};
 use tokio::io::AsyncReadExt;
 
 /// What the command line asks for.
@@ -15,6 +17,8 @@ struct Options {
     openai_port: u16,
     pace: Pace,
     answer: Option<String>,
+    /// Where a Postgres is, for SQL over HTTPS.
+    neon: Option<(String, u16)>,
     /// Do not end with standard input.
     stay: bool,
 }
@@ -45,6 +49,9 @@ async fn serve(options: &Options) -> std::io::Result<()> {
     }
     println!("gemini {} {}", gemini.base_url(), gemini.key());
     println!("openai {} {}", openai.base_url(), openai.key());
+    if let Some((host, port)) = &options.neon {
+        println!("neon {}", NeonDouble::start(host, *port).await?.address());
+    }
     let stay = options.stay;
     let input_closed = async move {
         if stay {
@@ -81,6 +88,11 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String>
             "--between-ms" => options.pace.between_ms = number(&name, arguments.next())?,
             "--words" => options.pace.words = number(&name, arguments.next())?,
             "--answer" => options.answer = Some(arguments.next().ok_or("--answer wants a text")?),
+            "--neon" => {
+                let place = arguments.next().ok_or("--neon wants HOST:PORT")?;
+                let (host, port) = place.split_once(':').ok_or("--neon wants HOST:PORT")?;
+                options.neon = Some((host.to_owned(), number(&name, Some(port.to_owned()))?));
+            }
             "--stay" => options.stay = true,
             _ => return Err(format!("unknown argument '{name}'")),
         }

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls};
 
 use super::{CAP, within_cap};
@@ -176,9 +177,14 @@ impl Postgres {
         self.admin(database).await.batch_execute(sql).await.expect(sql);
     }
 
-    /// The first column of every row, as text.
+    /// The first column of every row, as text; nothing when Docent has not made the table yet.
     pub async fn select(&self, database: &str, sql: &str) -> Vec<String> {
-        let rows = self.admin(database).await.simple_query(sql).await.expect(sql);
+        let result = self.admin(database).await.simple_query(sql).await;
+        let missing = |error: &tokio_postgres::Error| error.code() == Some(&SqlState::UNDEFINED_TABLE);
+        if result.as_ref().err().is_some_and(missing) {
+            return Vec::new();
+        }
+        let rows = result.expect(sql);
         rows.iter()
             .filter_map(|message| match message {
                 tokio_postgres::SimpleQueryMessage::Row(row) => Some(row.get(0).unwrap_or("NULL").to_owned()),
