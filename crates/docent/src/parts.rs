@@ -1,5 +1,7 @@
 //! Which part does what: a provider when it is configured, an embedded part otherwise, and why.
 
+mod searching;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,11 +11,13 @@ use serde_json::json;
 use crate::answer::{AnswerCache, Answerer, Generator};
 use crate::config::{Config, EmbedderChoice, GeneratorChoice, redact_url};
 use crate::conversations::{Conversations, PostgresOptions, StoreError};
+use crate::providers::qdrant::Qdrant;
 use crate::providers::{
     Allowance, Gemini, GeminiOptions, ModelCheck, ModelUse, OpenAi, OpenAiOptions, ThinkingLevel, http_client,
 };
-use crate::retrieve::{Embedder, PassageLimits, Retriever, SharedIndex};
+use crate::retrieve::{Embedder, PassageLimits, Retriever};
 use crate::status::{CHECK, Service, Services};
+pub use searching::Searching;
 
 /// A probe that takes longer says enough.
 pub const PROBE_LIMIT: Duration = Duration::from_secs(15);
@@ -58,6 +62,7 @@ pub enum PartError {
 pub struct Providers {
     gemini: Option<Arc<Gemini>>,
     openai: Option<Arc<OpenAi>>,
+    qdrant: Option<Arc<Qdrant>>,
     services: Services,
     allowance: Arc<Allowance>,
 }
@@ -66,8 +71,8 @@ impl Providers {
     /// Makes the clients, which tell `services` how their calls go; nothing is sent yet.
     pub fn new(config: &Config, services: &Services) -> Self {
         let services = services.clone();
-        if config.gemini.is_none() && config.openai.is_none() {
-            return Self { gemini: None, openai: None, services, allowance: Arc::default() };
+        if config.gemini.is_none() && config.openai.is_none() && config.qdrant.is_none() {
+            return Self { gemini: None, openai: None, qdrant: None, services, allowance: Arc::default() };
         }
         let client = http_client();
         let allowance =
@@ -90,6 +95,10 @@ impl Providers {
             );
             Arc::new(gemini.telling(&services).within(&allowance))
         });
+        let qdrant = config
+            .qdrant
+            .as_ref()
+            .map(|settings| Arc::new(Qdrant::new(client.clone(), &settings.url, settings.key.as_ref())));
         let openai = config.openai.as_ref().map(|settings| {
             let openai = OpenAi::new(
                 client,
@@ -105,7 +114,7 @@ impl Providers {
             );
             Arc::new(openai.telling(&services).within(&allowance))
         });
-        Self { gemini, openai, services, allowance }
+        Self { gemini, openai, qdrant, services, allowance }
     }
 
     /// The embedder that the configuration wants.
@@ -277,7 +286,12 @@ impl Parts {
     /// `limit`; whatever has not answered by then keeps its state.
     pub async fn probe(&self, limit: Duration) {
         let models = self.providers.check(&self.answerer.embedder, &self.answerer.generator);
-        let looks = async { tokio::join!(models, self.conversations.probe()) };
+        let passages = async {
+            if let Retriever::Qdrant(qdrant) = &self.answerer.retriever {
+                qdrant.refresh().await;
+            }
+        };
+        let looks = async { tokio::join!(models, passages, self.conversations.probe()) };
         if tokio::time::timeout(limit, looks).await.is_err() {
             tracing::warn!("a probe of the services was not over within {limit:?}");
         }
@@ -305,13 +319,13 @@ pub fn postgres(config: &Config, services: &Services) -> Option<(Conversations, 
 pub fn answerer(
     config: &Config,
     book: String,
-    index: SharedIndex,
+    retriever: impl Into<Retriever>,
     embedder: Embedder,
     generator: Generator,
 ) -> Answerer {
     Answerer {
         book,
-        retriever: Retriever::File(index),
+        retriever: retriever.into(),
         embedder,
         generator,
         limits: PassageLimits::default(),

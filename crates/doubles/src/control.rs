@@ -23,6 +23,12 @@ pub enum Operation {
     CountTokens,
     /// Listing or describing models.
     Models,
+    /// Searching points.
+    Query,
+    /// Reading anything else from a database.
+    Read,
+    /// Changing a database.
+    Write,
 }
 
 /// How fast answers are streamed.

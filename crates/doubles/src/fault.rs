@@ -35,6 +35,8 @@ pub enum Fault {
     },
     /// The key is refused.
     BadKey,
+    /// The cluster is suspended: what stands in front of it answers.
+    Suspended,
     /// Exactly this reply.
     Raw {
         /// HTTP status.
@@ -121,6 +123,7 @@ impl Fault {
             | Self::Raw { .. }
             | Self::Redirect { .. }
             | Self::Hang => true,
+            Self::Suspended => matches!(operation, Operation::Query | Operation::Read | Operation::Write),
             Self::WrongDimensions | Self::MissingVector | Self::BadVector => operation == Operation::Embed,
             _ => operation == Operation::Generate,
         }

@@ -1,5 +1,5 @@
-//! Test doubles of the model providers, on loopback: a Gemini and an OpenAI-compatible server that are as strict as the
-//! real ones, answer the same every time, fail on demand, and remember what they were asked. Their truth is checked from
+//! Test doubles of the outside services, on loopback: a Gemini, an OpenAI-compatible server and a Qdrant that are as strict
+//! as the real ones, answer the same every time, fail on demand, and remember what they were asked. Their truth is checked from
 //! outside: the providers' own client libraries run against them (`contract/`).
 //!
 //! ```no_run
@@ -26,6 +26,7 @@ mod gemini;
 mod hub;
 mod neon;
 mod openai;
+mod qdrant;
 mod server;
 
 pub use control::{Control, Operation, Pace, Recorded};
@@ -35,3 +36,4 @@ pub use gemini::GeminiDouble;
 pub use hub::{HubDouble, HubFault, SpaceState, StoredFile};
 pub use neon::NeonDouble;
 pub use openai::OpenAiDouble;
+pub use qdrant::QdrantDouble;

@@ -3,11 +3,11 @@
 //!
 //! `--neon HOST:PORT` adds SQL over HTTPS in front of the Postgres there (`neon http://127.0.0.1:4712/sql`).
 //!
-//! `doubles [--gemini-port N] [--openai-port N] [--first-ms N] [--between-ms N] [--words N] [--answer TEXT] [--neon HOST:PORT] [--stay]`
+//! `doubles [--gemini-port N] [--openai-port N] [--qdrant-port N] [--first-ms N] [--between-ms N] [--words N] [--answer TEXT] [--neon HOST:PORT] [--stay]`
 
 use std::process::ExitCode;
 
-use doubles::{Control, GeminiDouble, NeonDouble, OpenAiDouble, Pace};
+use doubles::{Control, GeminiDouble, NeonDouble, OpenAiDouble, Pace, QdrantDouble};
 use tokio::io::AsyncReadExt;
 
 /// What the command line asks for.
@@ -15,6 +15,7 @@ use tokio::io::AsyncReadExt;
 struct Options {
     gemini_port: u16,
     openai_port: u16,
+    qdrant_port: u16,
     pace: Pace,
     answer: Option<String>,
     /// Where a Postgres is, for SQL over HTTPS.
@@ -44,6 +45,7 @@ async fn main() -> ExitCode {
 async fn serve(options: &Options) -> std::io::Result<()> {
     let gemini = GeminiDouble::start_on(options.gemini_port).await?;
     let openai = OpenAiDouble::start_on(options.openai_port).await?;
+    let qdrant = QdrantDouble::start_on(options.qdrant_port).await?;
     for control in [gemini.control(), openai.control()] {
         set_up(&control, options);
     }
@@ -52,6 +54,7 @@ async fn serve(options: &Options) -> std::io::Result<()> {
     if let Some((host, port)) = &options.neon {
         println!("neon {}", NeonDouble::start(host, *port).await?.address());
     }
+    println!("qdrant {} {}", qdrant.base_url(), qdrant.key());
     let stay = options.stay;
     let input_closed = async move {
         if stay {
@@ -84,6 +87,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String>
         match name.as_str() {
             "--gemini-port" => options.gemini_port = number(&name, arguments.next())?,
             "--openai-port" => options.openai_port = number(&name, arguments.next())?,
+            "--qdrant-port" => options.qdrant_port = number(&name, arguments.next())?,
             "--first-ms" => options.pace.first_ms = number(&name, arguments.next())?,
             "--between-ms" => options.pace.between_ms = number(&name, arguments.next())?,
             "--words" => options.pace.words = number(&name, arguments.next())?,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use corpus::{Chunk, ChunkId, Sentence, SentenceKind};
 use fs_err as fs;
@@ -13,10 +14,10 @@ use crate::format::{
     self, Column, FIELDS, FOOTER_BYTES, HEADER_BYTES, Layout, NONE, Record, Refusal, Section, Strings,
     VERSION,
 };
-use crate::lexical::{self, Asked, QueryTerm};
+use crate::lexical::{self, Asked, QueryTerm, Weighing};
 use crate::postings::Postings;
 use crate::vectors::Vectors;
-use crate::{Hit, LexicalHit, Ordinal, Scope};
+use crate::{Hit, LexicalHit, Ordinal, Scope, Statistics};
 
 /// What an index says about itself.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -84,7 +85,9 @@ pub struct Index {
     metadata: Metadata,
     analyzer: Analyzer,
     /// What an occurrence is worth, by chunk and field.
-    norms: Vec<[f32; FIELDS]>,
+    pub(crate) norms: Vec<[f32; FIELDS]>,
+    /// The book that this is a part of, when words are weighed by that.
+    pub(crate) statistics: Option<Arc<Statistics>>,
     /// Place in the reading order, by ordinal.
     places: Vec<u32>,
     /// String numbers of the versions and locales that occur.
@@ -221,13 +224,14 @@ impl Index {
             records.iter().map(|record| record[column as usize]).filter(|number| *number != NONE).collect()
         };
         let (versions, locales) = (occurring(Column::Version), occurring(Column::Locale));
-        let norms = lexical::norms(layout.view(file, Section::Lengths));
+        let lengths = layout.view(file, Section::Lengths);
+        let norms = lexical::norms(lengths, lexical::mean_lengths(lengths));
         let mut places = vec![0; layout.chunks];
         for (place, ordinal) in (0..).zip(layout.view::<u32>(file, Section::ReadingOrder)) {
             places[*ordinal as usize] = place;
         }
         let analyzer = metadata.analyzer();
-        Ok(Self { layout, metadata, analyzer, norms, places, versions, locales, bytes })
+        Ok(Self { layout, metadata, analyzer, norms, statistics: None, places, versions, locales, bytes })
     }
 
     /// Number of chunks.
@@ -264,7 +268,12 @@ impl Index {
         self.layout.view(self.bytes.as_slice(), section)
     }
 
-    fn postings(&self) -> Postings<'_> {
+    /// Number of tokens by chunk and field.
+    pub(crate) fn lengths(&self) -> &[[u32; FIELDS]] {
+        self.view(Section::Lengths)
+    }
+
+    pub(crate) fn postings(&self) -> Postings<'_> {
         Postings::of(self.bytes.as_slice(), &self.layout)
     }
 
@@ -371,7 +380,7 @@ impl Index {
     /// Inverse document frequency of a term over all fields, `ln(1 + (n - df + ½) / (df + ½))`; that of an unseen
     /// term is the highest.
     pub fn idf(&self, term: &crate::Term) -> f32 {
-        lexical::idf(self.len(), self.postings().find(&term.0).len())
+        self.weighing().of(&term.0, &self.postings().find(&term.0)).1
     }
 
     /// The distinct terms of a query in its order, with what the book knows of them.
@@ -397,8 +406,12 @@ impl Index {
         self.analyzer.highlight(text, query)
     }
 
-    fn asked(&self, query: &str) -> Asked<'_> {
-        Asked::new(query, &self.analyzer, self.postings(), self.len())
+    pub(crate) fn asked(&self, query: &str) -> Asked<'_> {
+        Asked::new(query, &self.analyzer, self.postings(), self.weighing())
+    }
+
+    fn weighing(&self) -> Weighing<'_> {
+        Weighing { chunks: self.len(), whole: self.statistics.as_deref() }
     }
 
     /// Whether a chunk lies in the scope.

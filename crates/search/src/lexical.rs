@@ -8,10 +8,10 @@ use crate::fields::{BODY, CODE, HEADINGS, TITLE};
 use crate::format::FIELDS;
 use crate::postings::{Postings, TermPostings};
 use crate::top::Top;
-use crate::{Hit, Ordinal, Term};
+use crate::{Hit, Ordinal, Statistics, Term, term_place};
 
 /// How soon further occurrences of a term stop to count; the usual value.
-const K1: f32 = 1.2;
+pub(crate) const K1: f32 = 1.2;
 
 /// What an occurrence in a field is worth against one in the body, and how much a field's length counts against it.
 /// Round numbers in the middle of a plateau: on two whole question sets in windows of 180 words, nDCG@10 moves by about
@@ -84,22 +84,48 @@ pub(crate) fn idf(chunks: usize, document_frequency: usize) -> f32 {
     (1.0 + (chunks - frequency + 0.5) / (frequency + 0.5)).ln() as f32
 }
 
-/// What an occurrence is worth in each field of each chunk: the field's weight over its relative length.
-pub(crate) fn norms(lengths: &[[u32; FIELDS]]) -> Vec<[f32; FIELDS]> {
+/// The mean length of each field, at least 1.
+pub(crate) fn mean_lengths(lengths: &[[u32; FIELDS]]) -> [f32; FIELDS] {
     let mut sums = [0u64; FIELDS];
     for chunk in lengths {
         for field in 0..FIELDS {
             sums[field] += u64::from(chunk[field]);
         }
     }
-    let averages = sums.map(|sum| (sum as f64 / lengths.len().max(1) as f64).max(1.0) as f32);
+    sums.map(|sum| (sum as f64 / lengths.len().max(1) as f64).max(1.0) as f32)
+}
+
+/// What an occurrence is worth in each field of each chunk: the field's weight over its relative length.
+pub(crate) fn norms(lengths: &[[u32; FIELDS]], mean_lengths: [f32; FIELDS]) -> Vec<[f32; FIELDS]> {
     let norm = |chunk: &[u32; FIELDS]| {
         std::array::from_fn(|field| {
             let part = FIELD_LENGTH_PARTS[field];
-            FIELD_WEIGHTS[field] / (1.0 - part + part * chunk[field] as f32 / averages[field])
+            FIELD_WEIGHTS[field] / (1.0 - part + part * chunk[field] as f32 / mean_lengths[field].max(1.0))
         })
     };
     lengths.iter().map(norm).collect()
+}
+
+/// The book that words are weighed by.
+#[derive(Clone, Copy)]
+pub(crate) struct Weighing<'a> {
+    /// Number of chunks of the index itself.
+    pub(crate) chunks: usize,
+    /// The book that the index is a part of.
+    pub(crate) whole: Option<&'a Statistics>,
+}
+
+impl Weighing<'_> {
+    /// Number of chunks that hold a term, and its idf.
+    pub(crate) fn of(self, term: &str, postings: &TermPostings<'_>) -> (u32, f32) {
+        let (chunks, frequency) = match self.whole {
+            None => (self.chunks, postings.len() as u32),
+            Some(whole) => {
+                (whole.chunks, whole.frequencies.get(&term_place(term)).copied().unwrap_or_default())
+            }
+        };
+        (frequency, idf(chunks, frequency as usize))
+    }
 }
 
 /// A query as the scorer sees it.
@@ -127,8 +153,13 @@ struct AskedWord {
 }
 
 impl<'a> Asked<'a> {
-    /// Reads a query against the postings of an index with `chunks` chunks.
-    pub(crate) fn new(query: &str, analyzer: &Analyzer, postings: Postings<'a>, chunks: usize) -> Self {
+    /// Reads a query against the postings of an index.
+    pub(crate) fn new(
+        query: &str,
+        analyzer: &Analyzer,
+        postings: Postings<'a>,
+        weighing: Weighing<'_>,
+    ) -> Self {
         let mut terms: Vec<AskedTerm<'a>> = Vec::new();
         let mut words: Vec<AskedWord> = Vec::new();
         let mut roles: Vec<(usize, Role)> = Vec::new();
@@ -139,11 +170,12 @@ impl<'a> Asked<'a> {
             }
             let place = *places.entry(token.term.to_owned()).or_insert_with(|| {
                 let found = postings.find(token.term);
+                let (document_frequency, idf) = weighing.of(token.term, &found);
                 let query_term = QueryTerm {
                     text: query[token.range.clone()].to_owned(),
                     term: Term(token.term.to_owned()),
-                    idf: idf(chunks, found.len()),
-                    document_frequency: found.len() as u32,
+                    idf,
+                    document_frequency,
                     stop_word: true,
                 };
                 terms.push(AskedTerm { query_term, postings: found, weight: 0.0, tells: true });
@@ -161,7 +193,7 @@ impl<'a> Asked<'a> {
         for (place, role) in roles {
             let term = &mut terms[place];
             if role != Role::Piece {
-                word_is_known = !term.postings.is_empty();
+                word_is_known = term.query_term.document_frequency > 0;
             }
             let of_role = if role == Role::Piece && word_is_known { PIECE_WEIGHT } else { 1.0 };
             term.tells = only_stop_words || !term.query_term.stop_word;
@@ -191,7 +223,7 @@ impl<'a> Asked<'a> {
 
     /// The words as written that the book uses neither whole nor, for a name, in all of its pieces.
     pub(crate) fn unknown_words(&self) -> Vec<String> {
-        let is_unseen = |place: &usize| self.terms[*place].postings.is_empty();
+        let is_unseen = |place: &usize| self.terms[*place].query_term.document_frequency == 0;
         let unknown = self.words.iter().filter(|word| {
             is_unseen(&word.whole) && (word.pieces.is_empty() || word.pieces.iter().any(is_unseen))
         });
@@ -236,6 +268,16 @@ impl<'a> Asked<'a> {
             }
         }
         top.into_hits().into_iter().map(|hit| self.explain(hit, &scored, norms)).collect()
+    }
+
+    /// The terms that the book knows with what each counts, idf left out; of too many the most telling. Without stop
+    /// words, unless there is nothing else: they only break ties, and an engine would find chunks for them alone.
+    pub(crate) fn weights(&self) -> impl Iterator<Item = (&str, f32)> {
+        let mut known: Vec<&AskedTerm<'a>> =
+            self.terms.iter().filter(|term| term.tells && term.query_term.document_frequency > 0).collect();
+        known.sort_by(|left, right| right.factor().total_cmp(&left.factor()));
+        known.truncate(MAX_SCORED_TERMS);
+        known.into_iter().map(|term| (term.query_term.term.0.as_str(), term.weight))
     }
 
     /// Terms that occur in the book, stop words last, else in the order of the query; of too many the most telling.
@@ -303,11 +345,11 @@ impl AskedTerm<'_> {
 }
 
 /// Occurrences by field, each weighed by its norm.
-fn weigh(counts: [u8; FIELDS], norm: &[f32; FIELDS]) -> [f32; FIELDS] {
+pub(crate) fn weigh(counts: [u8; FIELDS], norm: &[f32; FIELDS]) -> [f32; FIELDS] {
     std::array::from_fn(|field| f32::from(counts[field]) * norm[field])
 }
 
-fn saturated(occurrences: f32) -> f32 {
+pub(crate) fn saturated(occurrences: f32) -> f32 {
     occurrences / (K1 + occurrences)
 }
 

@@ -18,6 +18,7 @@ mod fusion;
 mod index;
 mod lexical;
 mod postings;
+mod sparse;
 mod top;
 mod vectors;
 
@@ -26,6 +27,7 @@ pub use builder::{IndexBuilder, write_index_file};
 pub use fusion::{fuse, fuse_weighted};
 pub use index::{ChunkRef, Index, IndexError, Metadata};
 pub use lexical::{FieldScores, LexicalHit, QueryTerm};
+pub use sparse::{SparseVector, Statistics, term_place};
 
 /// Place of a chunk in its index, from 0. Only meaningful together with that index.
 ///

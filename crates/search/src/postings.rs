@@ -33,6 +33,19 @@ impl<'a> Postings<'a> {
         self.terms.len()
     }
 
+    /// All terms in ascending order with their postings.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&'a str, TermPostings<'a>)> + use<'a> {
+        let Self { terms, ends, ordinals, counts } = *self;
+        (0..terms.len()).map(move |place| {
+            let term = std::str::from_utf8(terms.bytes(place)).unwrap_or_default();
+            let postings = TermPostings {
+                ordinals: slice_of(ends, ordinals, place),
+                counts: slice_of(ends, counts, place),
+            };
+            (term, postings)
+        })
+    }
+
     /// The postings of a term; empty when the book never uses it. O(log terms).
     pub(crate) fn find(&self, term: &str) -> TermPostings<'a> {
         let (mut low, mut high) = (0, self.terms.len());

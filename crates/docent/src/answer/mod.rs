@@ -139,6 +139,8 @@ pub enum NoticeCode {
     AnswerCut,
     /// The model withheld its answer; passages are shown instead.
     AnswerWithheld,
+    /// Nothing could be searched, so nothing was answered.
+    SearchResting,
     /// The conversation could not be read or stored.
     ConversationNotStored,
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use corpus::{ChunkOptions, chunk_page};
 use futures_util::StreamExt;
+use search::Index;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
@@ -129,6 +130,10 @@ impl Run {
         let found =
             retrieve(&self.answerer.retriever, &self.answerer.embedder, &query, self.answerer.limits).await;
         self.degraded |= found.degraded.is_some();
+        if let Some(unavailable) = &found.unavailable {
+            return self.cannot_search(unavailable.for_readers()).await;
+        }
+        let index = found.index;
         let passages = found.passages;
         let considered: Vec<Source> = passages.iter().map(|passage| source(passage, &standalone)).collect();
         let verdict = if passages.is_empty() { Verdict::OutOfScope } else { found.verdict };
@@ -169,9 +174,9 @@ impl Run {
             Some(Written::Nothing(notice)) => {
                 self.degraded = true;
                 self.send(AnswerEvent::Notice(notice)).await?;
-                self.quote(&standalone, &passages).await
+                self.quote(&standalone, &passages, &index).await
             }
-            None => self.quote(&standalone, &passages).await,
+            None => self.quote(&standalone, &passages, &index).await,
         }
     }
 
@@ -285,10 +290,9 @@ impl Run {
     }
 
     /// The extractive answer over the found passages.
-    async fn quote(&mut self, standalone: &str, passages: &[Passage]) -> Result<(), Gone> {
-        let index = self.answerer.retriever.index();
+    async fn quote(&mut self, standalone: &str, passages: &[Passage], index: &Index) -> Result<(), Gone> {
         let closeness = self.closeness(standalone, passages).await;
-        let extracts = compose(standalone, passages, &index, &closeness);
+        let extracts = compose(standalone, passages, index, &closeness);
         let text = self.show_extracts(&extracts, true).await?;
         let mut cited: Vec<usize> = extracts.iter().map(|extract| extract.n).collect();
         cited.sort_unstable();
@@ -362,6 +366,16 @@ impl Run {
         self.show(&mut text, words).await?;
         let outcome = if verdict == Verdict::OutOfScope { Outcome::OutOfScope } else { Outcome::Uncertain };
         self.end(outcome, cited, Vec::new(), None).await
+    }
+
+    /// Nothing can be searched: neither the book nor the question is to blame.
+    async fn cannot_search(&mut self, why: &str) -> Result<(), Gone> {
+        self.send(AnswerEvent::Sources(Vec::new())).await?;
+        let words = format!("I cannot search the book right now: {why}. Please try again later.");
+        self.show(&mut String::new(), words).await?;
+        let message = format!("The book cannot be searched right now: {why}.");
+        self.send(AnswerEvent::Notice(Notice { code: NoticeCode::SearchResting, message })).await?;
+        self.end(Outcome::Uncertain, Vec::new(), Vec::new(), None).await
     }
 
     fn resting(&self, error: &ProviderError) -> Notice {

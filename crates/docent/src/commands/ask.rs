@@ -112,10 +112,17 @@ pub(super) async fn open(config: &Config, arguments: &IndexArguments) -> anyhow:
             .with_context(|| format!("cannot read the book in {}", book.display()))?;
         plan.run(&embedder, &Progress::on_stderr()).await?;
     }
+    let index = if path.exists() || config.qdrant.is_none() { Some(open_index(&path)?) } else { None };
+    let title = index.as_ref().map(title_of);
+    let found = providers.searching(config, &embedder, index.map(SharedIndex::new)).await;
+    let searching = found.ok_or(NoIndex(path))?;
+    let title = title.or(searching.title).unwrap_or_else(|| "this book".to_owned());
+    Ok(answerer(config, title, searching.retriever, embedder, generator))
+}
+
+fn open_index(path: &std::path::Path) -> anyhow::Result<Index> {
     if !path.exists() {
-        return Err(NoIndex(path).into());
+        return Err(NoIndex(path.to_owned()).into());
     }
-    let index = Index::open(&path)?;
-    let title = title_of(&index);
-    Ok(answerer(config, title, SharedIndex::new(index), embedder, generator))
+    Ok(Index::open(path)?)
 }

@@ -4,10 +4,15 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
+use search::Index;
 
 use super::{BookArguments, load_config, log};
-use crate::ingest::{FREE_TIER_DAY, Pace, Progress, Report, plan};
+use crate::config::{Config, QdrantSettings};
+use crate::ingest::qdrant::{self, QdrantReport};
+use crate::ingest::{FREE_TIER_DAY, Pace, Plan, Progress, Report, plan};
 use crate::parts::Providers;
+use crate::providers::qdrant::Qdrant;
+use crate::retrieve::Embedder;
 use crate::status::Services;
 
 /// Warnings printed for people; the rest is counted.
@@ -30,18 +35,19 @@ pub(super) struct Arguments {
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let config = load_config(Some(&arguments.book))?;
     log::start(&config);
-    let (embedder, _) = Providers::new(&config, &Services::default()).embedder(&config)?;
+    let providers = Providers::new(&config, &Services::default());
+    let (embedder, _) = providers.embedder(&config)?;
     let index_file = config.index_file();
     let plan = plan(&arguments.book, &arguments.how.options(), &embedder, &index_file)
         .await
         .with_context(|| format!("cannot ingest {}", arguments.book.display()))?
         .paced(Pace::of(&embedder, config.embeddings_per_minute));
     let report = if arguments.plan {
-        plan.report().clone()
+        planned(&config, &providers, &embedder, plan).await?
     } else {
         let progress = Progress::on_stderr();
         tokio::select! {
-            report = plan.run(&embedder, &progress) => report?,
+            report = ingest(&config, &providers, &embedder, plan, &progress) => report?,
             _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted; what was embedded is kept, run it again to go on"),
         }
     };
@@ -51,6 +57,59 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         print_warnings(&report);
         println!("{}", summary(&report, arguments.plan));
     }
+    Ok(())
+}
+
+/// What running `plan` would do, here and in Qdrant.
+async fn planned(
+    config: &Config,
+    providers: &Providers,
+    embedder: &Embedder,
+    mut plan: Plan,
+) -> anyhow::Result<Report> {
+    let Some((client, settings)) = providers.qdrant().zip(config.qdrant.as_ref()) else {
+        return Ok(plan.report().clone());
+    };
+    let facts = plan.facts(embedder.dimensions().unwrap_or_default());
+    let survey = qdrant::survey(client, &settings.collection, &facts).await?;
+    plan.count_missing(&survey.texts());
+    Ok(Report { qdrant: Some(survey.plan(plan.chunks())), ..plan.report().clone() })
+}
+
+/// Writes the index file, with the vectors that Qdrant has already, and then makes Qdrant's copy equal to it.
+async fn ingest(
+    config: &Config,
+    providers: &Providers,
+    embedder: &Embedder,
+    mut plan: Plan,
+    progress: &Progress,
+) -> anyhow::Result<Report> {
+    let Some((client, settings)) = providers.qdrant().zip(config.qdrant.as_ref()) else {
+        return Ok(plan.run(embedder, progress).await?);
+    };
+    borrow_vectors(client, settings, embedder, &mut plan).await?;
+    let report = plan.run(embedder, progress).await?;
+    let index = Index::open(&config.index_file())?;
+    let written = qdrant::sync(client, &settings.collection, &index).await;
+    let written = written.context("the index file is written, its copy in Qdrant is not")?;
+    Ok(Report { qdrant: Some(written), ..report })
+}
+
+/// Takes the vectors that are missing here and known in Qdrant: unchanged text is never embedded twice, also on a machine
+/// that has no index file yet.
+pub(super) async fn borrow_vectors(
+    client: &Qdrant,
+    settings: &QdrantSettings,
+    embedder: &Embedder,
+    plan: &mut Plan,
+) -> Result<(), qdrant::SyncError> {
+    let missing = plan.missing_texts();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let facts = plan.facts(embedder.dimensions().unwrap_or_default());
+    let survey = qdrant::survey(client, &settings.collection, &facts).await?;
+    plan.lend(survey.vectors(client, &missing).await?);
     Ok(())
 }
 
@@ -83,17 +142,38 @@ pub(super) fn summary(report: &Report, planned: bool) -> String {
     let Report { title, pages, sections, chunks, added, removed, embedded, embedded_tokens, .. } = report;
     let read = format!("{title}: {pages} pages, {sections} sections, {chunks} chunks");
     let took = report.took.as_secs_f64();
+    let elsewhere = report.qdrant.as_ref().map(in_qdrant).unwrap_or_default();
     if planned {
         return format!(
-            "{read}; {added} chunks would be added, {removed} removed, {embedded} texts embedded (about {embedded_tokens} tokens){}",
+            "{read}; {added} chunks would be added, {removed} removed, {embedded} texts embedded (about {embedded_tokens} tokens){}{elsewhere}",
             pace_in_words(report)
         );
     }
     if report.unchanged {
-        return format!("{read}; nothing has changed ({took:.2} s)");
+        return format!("{read}; nothing has changed ({took:.2} s){elsewhere}");
     }
     let kilobytes = report.index_bytes / 1024;
     format!(
-        "{read}; {added} added, {removed} removed, {embedded} embedded; index of {kilobytes} KiB in {took:.2} s"
+        "{read}; {added} added, {removed} removed, {embedded} embedded; index of {kilobytes} KiB in {took:.2} s{elsewhere}"
     )
+}
+
+/// What concerns Qdrant, on lines of its own.
+fn in_qdrant(report: &QdrantReport) -> String {
+    let QdrantReport { collection, alias, written, removed, unchanged, .. } = report;
+    let mut lines =
+        format!("\nQdrant: {collection}, {written} written, {removed} removed, {unchanged} unchanged");
+    if report.created {
+        lines.push_str("; a new collection");
+    }
+    if report.switched {
+        lines.push_str(&format!("; the alias {alias} leads there"));
+    }
+    for dropped in &report.dropped {
+        lines.push_str(&format!("; {dropped} dropped"));
+    }
+    for note in &report.notes {
+        lines.push_str(&format!("\nnote: {note}"));
+    }
+    lines
 }

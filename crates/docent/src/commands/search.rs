@@ -39,7 +39,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let answerer = open(&config, &arguments.index).await?;
     let query = Query { text: arguments.query, version: arguments.version, locale: arguments.locale };
     let found = retrieve(&answerer.retriever, &answerer.embedder, &query, answerer.limits).await;
-    let index = answerer.retriever.index();
+    let index = &found.index;
     let hits = found.hits.iter().take(arguments.limit);
     if arguments.json {
         let hits: Vec<_> = hits

@@ -1,7 +1,7 @@
 //! `docent serve`: bind, open the parts, answer, end cleanly.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,19 +11,23 @@ use search::Index;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::ingest::{print_warnings, summary};
+use super::ingest::{borrow_vectors, print_warnings, summary};
 use super::table::table;
 use super::{BookArguments, NoIndex, load_config, log};
 use crate::config::Config;
 use crate::conversations::{Conversations, StoreError};
 use crate::http::{App, Patience, router, serve_connections};
-use crate::ingest::{IngestError, Progress, plan, title_of};
+use crate::ingest::qdrant::sync;
+use crate::ingest::{IngestError, Plan, Progress, plan, title_of};
 use crate::parts::{PROBE_LIMIT, PartChoice, Parts, Providers, answerer, postgres};
-use crate::retrieve::{Embedder, SharedIndex};
+use crate::retrieve::{Embedder, Retriever, SharedIndex};
 use crate::status::Services;
 
 /// Connections that may wait to be accepted; a class that opens the page at once must not be turned away.
 const BACKLOG: u32 = 1024;
+
+/// Time for taking vectors from Qdrant at the start; what it does not give in time is embedded.
+const BORROWING: Duration = Duration::from_secs(20);
 
 /// How long running answers may go on after a signal to end.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -106,9 +110,10 @@ async fn open(config: &Config, arguments: &Arguments) -> anyhow::Result<Parts> {
     let path = config.index_file();
     let mut why = "no BOOK was named: the index of the last ingest".to_owned();
     if let Some(book) = &arguments.book {
-        let plan = plan(book, &arguments.how.options(), &embedder, &path)
+        let mut plan = plan(book, &arguments.how.options(), &embedder, &path)
             .await
             .with_context(|| format!("cannot read the book in {}", book.display()))?;
+        borrow(config, &providers, &embedder, &mut plan).await;
         why = format!("read from {}", book.display());
         match plan.run(&embedder, &Progress::on_stderr()).await {
             Ok(report) => {
@@ -129,21 +134,87 @@ async fn open(config: &Config, arguments: &Arguments) -> anyhow::Result<Parts> {
             }
             Err(error) => return Err(error.into()),
         }
-    } else if !path.exists() {
-        return Err(NoIndex(path).into());
     }
-    let index = Index::open(&path)?;
-    let title = title_of(&index);
-    let index_row =
-        PartChoice { part: "index", using: format!("{} ({} chunks)", path.display(), index.len()), why };
+    let index = open_index(config, &path)?;
+    let title = index.as_ref().map(title_of);
+    let mut rows: Vec<PartChoice> = Vec::new();
+    rows.extend(index.as_ref().map(|index| {
+        let using = format!("{} ({} chunks)", path.display(), index.len());
+        PartChoice { part: "index", using, why }
+    }));
+    let found = providers.searching(config, &embedder, index.map(SharedIndex::new)).await;
+    let searching = found.ok_or_else(|| NoIndex(path.clone()))?;
+    rows.extend(searching.row);
+    let title = title.or(searching.title).unwrap_or_else(|| "this book".to_owned());
+    if arguments.book.is_some() {
+        copy_to_qdrant(config, &providers, &searching.retriever, path);
+    }
     let (conversations, conversations_row) = open_conversations(config, &services).await?;
-    print_parts(&[index_row, embedder_row, generator_row, conversations_row]);
+    rows.extend([embedder_row, generator_row, conversations_row]);
+    print_parts(&rows);
     providers.announce(config, &embedder, &generator);
-    let answerer = answerer(config, title, SharedIndex::new(index), embedder, generator);
+    let answerer = answerer(config, title, searching.retriever, embedder, generator);
     let parts = Parts { answerer, conversations, services, providers };
     let looked_at = parts.clone();
     tokio::spawn(async move { looked_at.probe(PROBE_LIMIT).await });
     Ok(parts)
+}
+
+/// The index file; with Qdrant a missing or damaged one is no reason to stay dark.
+fn open_index(config: &Config, path: &Path) -> anyhow::Result<Option<Index>> {
+    if !path.exists() {
+        return match config.qdrant {
+            Some(_) => Ok(None),
+            None => Err(NoIndex(path.to_owned()).into()),
+        };
+    }
+    match Index::open(path) {
+        Ok(index) => Ok(Some(index)),
+        Err(error) if config.qdrant.is_some() => {
+            tracing::error!("there is no index file to stand in for Qdrant: {error}");
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Takes vectors that Qdrant has already; a Qdrant that is away only means that they are computed again.
+async fn borrow(config: &Config, providers: &Providers, embedder: &Embedder, plan: &mut Plan) {
+    let Some((client, settings)) = providers.qdrant().zip(config.qdrant.as_ref()) else { return };
+    let borrowed = borrow_vectors(client, settings, embedder, plan);
+    match tokio::time::timeout(BORROWING, borrowed).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!("no vectors are taken from Qdrant: {error}"),
+        Err(_) => tracing::warn!("no vectors are taken from Qdrant: it took longer than {BORROWING:?}"),
+    }
+}
+
+/// Makes Qdrant's copy equal to the index file. Readers are answered from the file meanwhile.
+fn copy_to_qdrant(config: &Config, providers: &Providers, retriever: &Retriever, path: PathBuf) {
+    let (Some(client), Some(settings), Retriever::Qdrant(retriever)) =
+        (providers.qdrant().cloned(), config.qdrant.clone(), retriever.clone())
+    else {
+        return;
+    };
+    tokio::spawn(async move {
+        let copied = async {
+            let index = Index::open(&path)?;
+            anyhow::Ok(sync(&client, &settings.collection, &index).await?)
+        };
+        match copied.await {
+            Ok(report) if report.is_unchanged() => tracing::info!("the copy in Qdrant is current"),
+            Ok(report) => {
+                tracing::info!(
+                    written = report.written,
+                    removed = report.removed,
+                    "the copy in Qdrant is written"
+                );
+                report.notes.iter().for_each(|note| tracing::warn!("{note}"));
+                retriever.refresh().await;
+            }
+            Err(error) => tracing::error!("the book was not copied to Qdrant: {error:#}"),
+        }
+    });
 }
 
 /// The store, or a stand-in when it cannot be opened: a full disk must not keep readers from their answers.

@@ -56,6 +56,8 @@ pub struct Config {
     pub openai: Option<OpenAiSettings>,
     /// The Postgres database of the conversations, when its address is there.
     pub database: Option<DatabaseSettings>,
+    /// A Qdrant server, when its address is there.
+    pub qdrant: Option<QdrantSettings>,
     /// Length of vectors asked from a provider.
     pub embedding_dimensions: usize,
     /// Upper bound of a generated answer in tokens.
@@ -153,6 +155,17 @@ pub struct OpenAiSettings {
     pub embedding_model: String,
 }
 
+/// How to reach Qdrant.
+#[derive(Debug, Clone)]
+pub struct QdrantSettings {
+    /// Address, with or without port.
+    pub url: String,
+    /// Key, when the server wants one.
+    pub key: Option<Secret>,
+    /// Name of the collection or alias.
+    pub collection: String,
+}
+
 /// One thing that is wrong with the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -225,6 +238,7 @@ impl Reader<'_> {
         let gemini = self.gemini();
         let openai = self.openai();
         let database = self.database();
+        let qdrant = self.qdrant();
         let embedder = self.choice(
             "DOCENT_EMBEDDER",
             &[
@@ -263,6 +277,7 @@ impl Reader<'_> {
             gemini,
             openai,
             database,
+            qdrant,
             embedding_dimensions: self.between("DOCENT_EMBEDDING_DIMENSIONS", 64, 4096) as usize,
             max_answer_tokens: self.between("DOCENT_MAX_ANSWER_TOKENS", 64, 65_536) as u32,
             answer_timeout: Duration::from_secs(self.between("DOCENT_ANSWER_TIMEOUT", 1, 600)),
@@ -333,6 +348,31 @@ impl Reader<'_> {
             );
         }
         Some(OpenAiSettings { base_url, key: key.map(Secret::new), model, embedding_model })
+    }
+
+    fn qdrant(&mut self) -> Option<QdrantSettings> {
+        let key = self.optional("QDRANT_API_KEY");
+        let collection = self.values.get("QDRANT_COLLECTION").to_owned();
+        // Qdrant refuses what a file system cannot name; a suffix of ours must fit as well.
+        let fits = !collection.is_empty()
+            && collection.len() <= 200
+            && collection.chars().all(|c| !c.is_control() && !"/\\:*?\"<>|".contains(c));
+        if !fits {
+            self.problem(
+                "QDRANT_COLLECTION",
+                format!("is '{collection}'; expected a name of at most 200 letters, digits, - and _"),
+            );
+        }
+        if self.optional("QDRANT_URL").is_none() {
+            if key.is_some() {
+                self.problem(
+                    "QDRANT_URL",
+                    "is not set but QDRANT_API_KEY is; set it to the cluster's address, for instance https://xyz.eu-central.aws.cloud.qdrant.io:6333".into(),
+                );
+            }
+            return None;
+        }
+        Some(QdrantSettings { url: self.url("QDRANT_URL"), key: key.map(Secret::new), collection })
     }
 
     fn check_choices(

@@ -125,3 +125,20 @@ fn an_admin_token_is_no_short_word() {
     assert!(config(&[("DOCENT_ADMIN_TOKEN", "0123456789abcdef")]).admin_token.is_some());
     assert!(config(&[]).admin_token.is_none());
 }
+
+#[test]
+fn a_qdrant_server_needs_its_address_only() {
+    assert!(config(&[]).qdrant.is_none());
+    let settings =
+        config(&[("QDRANT_URL", "https://a.cloud.qdrant.io:6333/"), ("QDRANT_API_KEY", " \"eyJ.x\" ")]);
+    let qdrant = settings.qdrant.clone().expect("an address is set");
+    assert_eq!(
+        (qdrant.url.as_str(), qdrant.collection.as_str()),
+        ("https://a.cloud.qdrant.io:6333", "docusaurus-book")
+    );
+    assert_eq!(qdrant.key.expect("a key").expose(), "eyJ.x");
+    assert!(!format!("{settings:?}").contains("eyJ"));
+    let found = problems(&[("QDRANT_API_KEY", "k"), ("QDRANT_COLLECTION", "a/b")]);
+    assert!(found[0].starts_with("QDRANT_COLLECTION") && found[1].starts_with("QDRANT_URL"), "{found:?}");
+    assert!(problems(&[("QDRANT_URL", "cluster.example:6333")])[0].starts_with("QDRANT_URL"));
+}

@@ -77,6 +77,13 @@ pub const VARIABLES: &[Variable] = &[
         "",
         "where SQL over HTTPS is taken, when the host's name does not say",
     ),
+    variable("QDRANT_URL", "", "address of a Qdrant server; the book is then searched there"),
+    secret("QDRANT_API_KEY", "key of that server, when it wants one"),
+    variable(
+        "QDRANT_COLLECTION",
+        "docusaurus-book",
+        "name of the book's collection, or of the alias in front of it",
+    ),
     variable("DOCENT_EMBEDDING_DIMENSIONS", "768", "length of the vectors asked from Gemini"),
     variable(
         "DOCENT_EMBEDDINGS_PER_MINUTE",

@@ -205,7 +205,7 @@ impl Run<'_> {
 
     /// The distinct ids of what was found, best first.
     fn results(&self, found: &Retrieval) -> Vec<String> {
-        let index = self.retriever.index();
+        let index = &found.index;
         let mut results: Vec<String> = Vec::new();
         for hit in &found.hits {
             let chunk = index.chunk(hit.ordinal);

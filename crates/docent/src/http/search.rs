@@ -111,7 +111,7 @@ pub(super) async fn search(
     app.limits().take(client::address(&app, &headers, &extensions), None)?;
     let answerer = &parts.answerer;
     let found = retrieve::retrieve(&answerer.retriever, &answerer.embedder, &query, answerer.limits).await;
-    let index = answerer.retriever.index();
+    let index = &found.index;
     let hits = found
         .hits
         .iter()

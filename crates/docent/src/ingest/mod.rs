@@ -6,6 +6,7 @@
 pub(crate) mod journal;
 mod pace;
 mod progress;
+pub mod qdrant;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use search::{Index, IndexBuilder, IndexError, Metadata, Ordinal};
 use serde::Serialize;
 
 use crate::retrieve::Embedder;
+use crate::retrieve::qdrant::scheme::Facts;
 use journal::Journal;
 pub use pace::{FREE_TIER_DAY, Pace};
 pub use progress::Progress;
@@ -61,6 +63,9 @@ pub struct Report {
     pub took: Duration,
     /// What the author should know.
     pub warnings: Vec<Warning>,
+    /// What was done in Qdrant, or would be done; left out when it is not configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub qdrant: Option<qdrant::QdrantReport>,
 }
 
 fn as_seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
@@ -103,6 +108,8 @@ pub struct Plan {
     old: Option<Index>,
     /// Vectors by content hash, from the old index.
     known: HashMap<ChunkId, Ordinal>,
+    /// Vectors by content hash, from somewhere else.
+    lent: HashMap<ChunkId, Vec<f32>>,
     index_file: PathBuf,
     fingerprint: String,
     report: Report,
@@ -163,11 +170,12 @@ fn compare(mut book: Book, index_file: PathBuf, fingerprint: String, began: Inst
         unchanged: false,
         took: Duration::ZERO,
         warnings,
+        qdrant: None,
     };
-    let mut plan = Plan { book, chunks, old, known, index_file, fingerprint, report, pace: None, began };
-    let missing: Vec<usize> = plan.missing();
-    plan.report.embedded = missing.len();
-    plan.report.embedded_tokens = missing.iter().map(|place| plan.chunks[*place].token_count as usize).sum();
+    let lent = HashMap::new();
+    let mut plan =
+        Plan { book, chunks, old, known, lent, index_file, fingerprint, report, pace: None, began };
+    plan.count_missing(&HashSet::new());
     plan.report.took = plan.began.elapsed();
     plan
 }
@@ -200,9 +208,42 @@ impl Plan {
         (0..self.chunks.len())
             .filter(|place| {
                 let hash = self.chunks[*place].content_hash;
-                !self.known.contains_key(&hash) && seen.insert(hash)
+                !self.known.contains_key(&hash) && !self.lent.contains_key(&hash) && seen.insert(hash)
             })
             .collect()
+    }
+
+    /// The chunks of the book as it is now.
+    pub fn chunks(&self) -> &[Chunk] {
+        &self.chunks
+    }
+
+    /// The facts by which a copy in Qdrant is told from others. `dimensions` are the embedder's, as far as known.
+    pub fn facts(&self, dimensions: usize) -> Facts {
+        let language = self.book_facts().remove(LANGUAGE_FACT).unwrap_or_default();
+        Facts::new(&self.fingerprint, dimensions, &language)
+    }
+
+    /// Hashes of the texts that have no vector yet.
+    pub fn missing_texts(&self) -> HashSet<ChunkId> {
+        self.missing().into_iter().map(|place| self.chunks[place].content_hash).collect()
+    }
+
+    /// Counts what is to be embedded when the vectors of the texts `elsewhere` can be had for nothing.
+    pub fn count_missing(&mut self, elsewhere: &HashSet<ChunkId>) {
+        let missing = self.missing().into_iter().map(|place| &self.chunks[place]);
+        let tokens: Vec<usize> = missing
+            .filter(|chunk| !elsewhere.contains(&chunk.content_hash))
+            .map(|chunk| chunk.token_count as usize)
+            .collect();
+        self.report.embedded = tokens.len();
+        self.report.embedded_tokens = tokens.iter().sum();
+    }
+
+    /// Takes vectors of this embedder that were kept elsewhere, by the hash of their text.
+    pub fn lend(&mut self, vectors: Vec<(ChunkId, Vec<f32>)>) {
+        self.lent.extend(vectors);
+        self.count_missing(&HashSet::new());
     }
 
     /// Embeds what is missing and writes the index file, unless nothing has changed.
@@ -263,7 +304,7 @@ impl Plan {
             return false;
         };
         old.metadata().embedder == self.fingerprint
-            && old.metadata().facts == self.facts()
+            && old.metadata().facts == self.book_facts()
             && old.len() == self.chunks.len()
             && old.reading_order().zip(&self.chunks).all(|(ordinal, chunk)| {
                 let stored = old.chunk(ordinal);
@@ -274,7 +315,7 @@ impl Plan {
             })
     }
 
-    fn facts(&self) -> BTreeMap<String, String> {
+    fn book_facts(&self) -> BTreeMap<String, String> {
         let mut pages: BTreeMap<&str, usize> = BTreeMap::new();
         for page in &self.book.pages {
             *pages.entry(page.locale.as_str()).or_default() += 1;
@@ -293,11 +334,12 @@ impl Plan {
                 let ordinal = self.known.get(&chunk.content_hash)?;
                 self.old.as_ref()?.vector(*ordinal)
             };
-            journal.vector(chunk.content_hash).or_else(old)
+            let lent = || self.lent.get(&chunk.content_hash).map(Vec::as_slice);
+            journal.vector(chunk.content_hash).or_else(old).or_else(lent)
         };
         let dimensions = self.chunks.iter().find_map(vector_of).map_or(0, <[f32]>::len);
         let embedder = if dimensions == 0 { String::new() } else { self.fingerprint.clone() };
-        let mut builder = IndexBuilder::new(Metadata { embedder, dimensions, facts: self.facts() });
+        let mut builder = IndexBuilder::new(Metadata { embedder, dimensions, facts: self.book_facts() });
         for chunk in &self.chunks {
             builder.push(chunk, vector_of(chunk).unwrap_or_default());
         }

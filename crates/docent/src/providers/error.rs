@@ -16,14 +16,17 @@ pub enum Provider {
     Gemini,
     /// Any server that speaks OpenAI's chat and embedding calls.
     OpenAi,
+    /// The vector database.
+    Qdrant,
 }
 
 impl Provider {
-    /// Short lower-case label for metrics and JSON: `gemini`, `openai`.
+    /// Short lower-case label for metrics and JSON: `gemini`, `openai`, `qdrant`.
     pub fn label(self) -> &'static str {
         match self {
             Self::Gemini => "gemini",
             Self::OpenAi => "openai",
+            Self::Qdrant => "qdrant",
         }
     }
 }
@@ -33,6 +36,7 @@ impl fmt::Display for Provider {
         f.write_str(match self {
             Self::Gemini => "Gemini",
             Self::OpenAi => "OpenAI-compatible server",
+            Self::Qdrant => "Qdrant",
         })
     }
 }

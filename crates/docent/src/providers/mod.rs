@@ -1,6 +1,6 @@
-//! Clients of the outside models: Gemini natively, and every server that speaks OpenAI's calls. Both stream answers as
+//! Clients of the outside services. Two are models: Gemini natively, and every server that speaks OpenAI's calls. Both stream answers as
 //! [`Delta`]s, embed texts as unit vectors, and say what went wrong as [`ProviderError`], so that the rooms above need
-//! not know who answered.
+//! not know who answered. The third, [`qdrant`], is a vector database.
 //!
 //! Limits and retries live here: connect, first byte and silence have timeouts; passing failures before the first delta
 //! are retried inside one time budget, a provider's stated wait included; after the first delta nothing is retried.
@@ -12,6 +12,7 @@ mod error;
 pub mod gemini;
 mod http;
 pub mod openai;
+pub mod qdrant;
 mod rest;
 mod retry;
 pub mod sse;

@@ -68,6 +68,16 @@ impl Embedder {
         }
     }
 
+    /// Length of the vectors, when it is known before the first one.
+    pub fn dimensions(&self) -> Option<usize> {
+        match self {
+            Self::Local(local) => Some(local.encoder.dimensions()),
+            // The length is a setting of ours, and part of the fingerprint.
+            Self::Gemini(_, fingerprint) => fingerprint.split(':').nth(2)?.parse().ok(),
+            Self::OpenAi(..) | Self::None => None,
+        }
+    }
+
     /// One unit vector a text, in order; an empty list without vectors.
     ///
     /// # Errors

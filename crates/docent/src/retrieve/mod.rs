@@ -6,19 +6,21 @@
 mod embedder;
 mod evidence;
 mod passages;
+pub mod qdrant;
 mod retriever;
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use corpus::Sentence;
-use search::{FieldScores, Ordinal};
+use search::{FieldScores, Index, Ordinal};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 
 pub use embedder::{EmbedError, EmbedRole, Embedder};
 pub use evidence::{Calibration, Evidence, SIGNALS, Verdict};
 pub use passages::PassageLimits;
+pub use qdrant::{QdrantRetriever, Unavailable, Vectors};
 pub use retriever::{Retriever, SharedIndex};
 
 /// What is looked for, and where.
@@ -89,11 +91,15 @@ pub struct Passage {
 pub enum Degraded {
     /// The embedder failed: words only.
     NoVectors,
+    /// Qdrant failed: the index file of the last ingest stood in, or nothing could be searched.
+    NoQdrant,
 }
 
 /// All that retrieval found for one query.
 #[derive(Debug, Clone)]
 pub struct Retrieval {
+    /// The index that the hits speak of: a snapshot of the book, or an index of what Qdrant has found.
+    pub index: Arc<Index>,
     /// Chunks, best first.
     pub hits: Vec<ScoredChunk>,
     /// The passages for the generator, numbered from 1, best first.
@@ -104,6 +110,8 @@ pub struct Retrieval {
     pub verdict: Verdict,
     /// What was missing.
     pub degraded: Option<Degraded>,
+    /// Why nothing could be searched at all.
+    pub unavailable: Option<Unavailable>,
 }
 
 /// Time that one embedding of a question may take before words alone must do.
@@ -118,52 +126,85 @@ const HITS: usize = 50;
 
 /// Finds the best passages for a query.
 ///
-/// Never fails: when the embedder does not answer in time, the words leg stands alone and the result
-/// says so. Searching runs on a blocking thread.
+/// Never fails: when the embedder does not answer in time, the words leg stands alone; when Qdrant does not, the index
+/// file stands in; and the result says so. Searching runs on a blocking thread.
 pub async fn retrieve(
     retriever: &Retriever,
     embedder: &Embedder,
     query: &Query,
     limits: PassageLimits,
 ) -> Retrieval {
-    let (vector, degraded) = match question_vector(retriever, embedder, &query.text).await {
+    let qdrant = match retriever {
+        Retriever::File(shared) => return in_file(shared, embedder, query, limits).await,
+        Retriever::Qdrant(qdrant) => qdrant,
+    };
+    let unavailable = match qdrant.retrieve(embedder, query, limits).await {
+        Ok(found) => return found,
+        Err(unavailable) => unavailable,
+    };
+    let found = match qdrant.fallback() {
+        Some(shared) => in_file(shared, embedder, query, limits).await,
+        None => Retrieval {
+            unavailable: Some(unavailable),
+            ..judge(qdrant.index(), query, Vec::new(), None, limits, None)
+        },
+    };
+    Retrieval { degraded: Some(Degraded::NoQdrant), ..found }
+}
+
+async fn in_file(
+    shared: &SharedIndex,
+    embedder: &Embedder,
+    query: &Query,
+    limits: PassageLimits,
+) -> Retrieval {
+    let index = shared.get();
+    let (vector, degraded) = match question_vector(&index, embedder, &query.text).await {
         Ok(vector) => (vector, None),
         Err(reason) => {
             tracing::warn!(embedder = embedder.name(), "answering from words only: {reason}");
             (None, Some(Degraded::NoVectors))
         }
     };
-    let retriever = retriever.clone();
     let query = query.clone();
     let _turn = SEARCHES.acquire().await;
+    let searched = Arc::clone(&index);
     let search = tokio::task::spawn_blocking(move || {
-        let index = retriever.index();
-        let hits = retriever::search(&index, &query, vector.as_deref(), HITS);
-        let evidence = evidence::weigh(&index, &query, &hits);
-        let searched = evidence.cosine.is_some().then(|| index.metadata().embedder.as_str());
-        let verdict = evidence.verdict(Calibration::of(searched));
-        let passages = passages::select(&index, &hits, limits);
-        Retrieval { hits, passages, evidence, verdict, degraded }
+        let hits = retriever::search(&searched, &query, vector.as_deref(), HITS);
+        let fingerprint = searched.metadata().embedder.clone();
+        judge(searched, &query, hits, Some(&fingerprint), limits, degraded)
     });
     search.await.unwrap_or_else(|panic| {
         tracing::error!("retrieval failed: {panic}");
         Retrieval {
+            index,
             hits: Vec::new(),
             passages: Vec::new(),
             evidence: Evidence::default(),
             verdict: Verdict::Uncertain,
             degraded,
+            unavailable: None,
         }
     })
 }
 
+/// Weighs hits and chooses passages. `embedder` is the fingerprint whose cosines the hits carry.
+fn judge(
+    index: Arc<Index>,
+    query: &Query,
+    hits: Vec<ScoredChunk>,
+    embedder: Option<&str>,
+    limits: PassageLimits,
+    degraded: Option<Degraded>,
+) -> Retrieval {
+    let evidence = evidence::weigh(&index, query, &hits);
+    let verdict = evidence.verdict(Calibration::of(embedder.filter(|_| evidence.cosine.is_some())));
+    let passages = passages::select(&index, &hits, limits);
+    Retrieval { index, hits, passages, evidence, verdict, degraded, unavailable: None }
+}
+
 /// The query's vector; `None` when embedder or index have none.
-async fn question_vector(
-    retriever: &Retriever,
-    embedder: &Embedder,
-    text: &str,
-) -> Result<Option<Vec<f32>>, String> {
-    let index = retriever.index();
+async fn question_vector(index: &Index, embedder: &Embedder, text: &str) -> Result<Option<Vec<f32>>, String> {
     let Some(fingerprint) = embedder.fingerprint() else {
         return Ok(None);
     };
@@ -176,6 +217,11 @@ async fn question_vector(
             index.metadata().embedder
         ));
     }
+    embed_question(embedder, text).await
+}
+
+/// The query's vector; `None` without embedder.
+async fn embed_question(embedder: &Embedder, text: &str) -> Result<Option<Vec<f32>>, String> {
     match tokio::time::timeout(EMBED_TIMEOUT, embedder.embed(&[text], EmbedRole::Query)).await {
         Ok(Ok(mut vectors)) => Ok(vectors.pop()),
         Ok(Err(error)) => Err(error.to_string()),

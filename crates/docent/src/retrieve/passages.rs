@@ -62,7 +62,10 @@ pub(super) fn select(index: &Index, hits: &[ScoredChunk], limits: PassageLimits)
                     continue;
                 }
                 let next = index.chunk(ordinal);
-                if !same_section(&parts[0], &next) || tokens + next.token_count as usize > limits.tokens {
+                // An index of what Qdrant has found holds a page with gaps.
+                let follows = parts.iter().any(|part| part.position.abs_diff(next.position) == 1);
+                let fits = tokens + next.token_count as usize <= limits.tokens;
+                if !follows || !fits || !same_section(&parts[0], &next) {
                     continue;
                 }
                 tokens += next.token_count as usize;

@@ -5,10 +5,11 @@ use std::sync::{Arc, RwLock};
 
 use search::{Hit, Index, LexicalHit, Ordinal, Scope, Term, fuse_weighted};
 
+use super::qdrant::QdrantRetriever;
 use super::{LexicalPart, Query, ScoredChunk};
 
 /// Hits taken from each leg before fusion: deep enough that the scaling of scores is steady.
-const CANDIDATES: usize = 200;
+pub(super) const CANDIDATES: usize = 200;
 
 /// Weights of meaning and words in the fused score: min-max scaled per query, this beat reciprocal ranks
 /// on every development set (0.6 to 0.7 for meaning is flat).
@@ -26,13 +27,23 @@ const HEADINGS_LOOKED_AT: usize = 20;
 pub enum Retriever {
     /// The index file on this machine.
     File(SharedIndex),
+    /// A collection in Qdrant, with the index file as its stand-in.
+    Qdrant(QdrantRetriever),
+}
+
+impl From<SharedIndex> for Retriever {
+    fn from(index: SharedIndex) -> Self {
+        Self::File(index)
+    }
 }
 
 impl Retriever {
-    /// The index as it is now; a snapshot that stays whole while a newer one is swapped in.
+    /// The index as it is now; a snapshot that stays whole while a newer one is swapped in. With Qdrant it is the index
+    /// file when there is one, else an index without chunks that only weighs words; hits speak of [`super::Retrieval::index`].
     pub fn index(&self) -> Arc<Index> {
         match self {
             Self::File(shared) => shared.get(),
+            Self::Qdrant(qdrant) => qdrant.index(),
         }
     }
 }
@@ -69,7 +80,8 @@ pub(super) fn search(index: &Index, query: &Query, vector: Option<&[f32]>, limit
     let scope = Scope { version: query.version.as_deref(), locale: query.locale.as_deref() };
     let lexical = index.lexical(&query.text, scope, CANDIDATES);
     let nearest = vector.map(|vector| with_cosines(index, vector, scope, &lexical)).unwrap_or_default();
-    let mut fused = fuse_legs(&lexical, &nearest);
+    let scored: Vec<Hit> = lexical.iter().map(|hit| Hit { ordinal: hit.ordinal, score: hit.score }).collect();
+    let mut fused = fuse_legs(&scored, &nearest);
     favour_own_heading(index, &query.text, &mut fused);
 
     let words: HashMap<Ordinal, LexicalPart> = lexical
@@ -95,7 +107,7 @@ pub(super) fn search(index: &Index, query: &Query, vector: Option<&[f32]>, limit
 }
 
 /// Puts sections first whose heading is the question: "What is ownership?", "Installation".
-fn favour_own_heading(index: &Index, question: &str, hits: &mut [Hit]) {
+pub(super) fn favour_own_heading(index: &Index, question: &str, hits: &mut [Hit]) {
     let telling = |text: &str| -> BTreeSet<Term> {
         let terms = index.query_terms(text).into_iter();
         terms.filter(|term| !term.stop_word).map(|term| term.term).collect()
@@ -129,11 +141,13 @@ fn with_cosines(index: &Index, vector: &[f32], scope: Scope<'_>, lexical: &[Lexi
     nearest
 }
 
-fn fuse_legs(lexical: &[LexicalHit], nearest: &[Hit]) -> Vec<Hit> {
-    let words: Vec<Hit> = lexical.iter().map(|hit| Hit { ordinal: hit.ordinal, score: hit.score }).collect();
+/// Fuses what the words leg and the vector leg found.
+pub(super) fn fuse_legs(words: &[Hit], nearest: &[Hit]) -> Vec<Hit> {
     match (words.is_empty(), nearest.is_empty()) {
-        (_, true) => fuse_weighted(&[(1.0, words)]),
+        (_, true) => fuse_weighted(&[(1.0, words.to_vec())]),
         (true, false) => fuse_weighted(&[(1.0, nearest.to_vec())]),
-        (false, false) => fuse_weighted(&[(VECTOR_WEIGHT, nearest.to_vec()), (LEXICAL_WEIGHT, words)]),
+        (false, false) => {
+            fuse_weighted(&[(VECTOR_WEIGHT, nearest.to_vec()), (LEXICAL_WEIGHT, words.to_vec())])
+        }
     }
 }

@@ -22,6 +22,7 @@ mod outbox;
 mod pages;
 mod postgres;
 mod processes;
+mod qdrant;
 mod quickstart;
 mod resume;
 mod space;

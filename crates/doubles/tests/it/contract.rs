@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use doubles::{GeminiDouble, OpenAiDouble};
+use doubles::{GeminiDouble, OpenAiDouble, QdrantDouble};
 
 use crate::support::skip;
 
@@ -48,4 +48,10 @@ async fn googles_own_client_works_against_the_double() {
 async fn openais_own_client_works_against_the_double() {
     let double = OpenAiDouble::start().await;
     run("openai_sdk.py", &[&double.base_url(), double.key()]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn qdrants_own_client_works_against_the_double() {
+    let double = QdrantDouble::start().await;
+    run("qdrant_sdk.py", &[&double.base_url(), double.key()]).await;
 }

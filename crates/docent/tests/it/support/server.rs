@@ -6,12 +6,13 @@ use corpus::BookOptions;
 use docent::config::{Config, Values};
 use docent::conversations::Conversations;
 use docent::http::{App, Patience, router, serve_connections};
+use docent::ingest::qdrant::sync;
 use docent::ingest::{Progress, plan, title_of};
 use docent::parts::{Parts, Providers, answerer, postgres};
 use docent::providers::http_client;
 use docent::retrieve::SharedIndex;
 use docent::status::Services;
-use doubles::{GeminiDouble, OpenAiDouble};
+use doubles::{GeminiDouble, OpenAiDouble, QdrantDouble};
 use reqwest::{Client, RequestBuilder, Response};
 use search::Index;
 use serde_json::Value;
@@ -29,6 +30,7 @@ pub struct Setup {
     site_url: Option<String>,
     store_on_disk: bool,
     outbox_blocked: bool,
+    only_qdrant: bool,
 }
 
 impl Setup {
@@ -70,6 +72,17 @@ impl Setup {
             .with("OPENAI_MODEL", OpenAiDouble::MODEL)
     }
 
+    /// Copies the book to Qdrant and searches it there.
+    pub fn qdrant(self, double: &QdrantDouble) -> Self {
+        self.with("QDRANT_URL", &double.base_url()).with("QDRANT_API_KEY", double.key())
+    }
+
+    /// The collection is what it is, and no index file stands in.
+    pub fn only_qdrant(mut self) -> Self {
+        self.only_qdrant = true;
+        self
+    }
+
     /// Keeps the conversations in a file.
     pub fn store_on_disk(mut self) -> Self {
         self.store_on_disk = true;
@@ -87,6 +100,7 @@ impl Setup {
         let pages = self.pages.clone();
         let on_disk = self.store_on_disk;
         let outbox_blocked = self.outbox_blocked;
+        let only_qdrant = self.only_qdrant;
         let options = BookOptions { site_url: self.site_url.clone(), ..BookOptions::default() };
         let server = self.start_without_parts().await;
         let book = server.folder.path().join("book");
@@ -108,6 +122,11 @@ impl Setup {
         plan.run(&embedder, &Progress::Silent).await.expect("an index");
         let index = Index::open(&index_file).expect("the index opens");
         let title = title_of(&index);
+        if let (Some(client), Some(settings), false) = (providers.qdrant(), &config.qdrant, only_qdrant) {
+            sync(client, &settings.collection, &index).await.expect("a copy in Qdrant");
+        }
+        let file = (!only_qdrant).then(|| SharedIndex::new(index));
+        let searching = providers.searching(config, &embedder, file).await.expect("something to search");
         if outbox_blocked {
             std::fs::create_dir_all(config.outbox_file()).expect("a folder in its way");
         }
@@ -118,7 +137,7 @@ impl Setup {
         };
         providers.announce(config, &embedder, &generator);
         server.app.ready(Parts {
-            answerer: answerer(config, title, SharedIndex::new(index), embedder, generator),
+            answerer: answerer(config, title, searching.retriever, embedder, generator),
             conversations: conversations.expect("a store"),
             services,
             providers,
