@@ -2,8 +2,23 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
 
+use corpus::BookOptions;
+use docent::config::{Config, Values};
+use docent::ingest::qdrant::sync;
+use docent::ingest::{Progress, plan};
+use docent::parts::Providers;
+use docent::providers::qdrant::{Patience, Qdrant, path};
+use docent::providers::{Secret, http_client};
+use docent::retrieve::{
+    PassageLimits, QdrantRetriever, Query, Retrieval, Retriever, SharedIndex, Vectors, retrieve,
+};
+use docent::status::Services;
 use doubles::{Fault, Operation, Planned, QdrantDouble, Quota};
+use reqwest::Method;
+use search::Index;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -454,4 +469,69 @@ async fn serving_a_book_copies_it_and_starts_without_qdrant_too() {
     let url = server.url();
     let answer = ask(&url).await;
     assert_eq!((&answer["outcome"], &answer["degraded"]), (&json!("answered"), &json!(true)), "{answer}");
+}
+
+/// The double, and a real server when `TEST_QDRANT_URL` names one: address and key.
+fn places(double: &QdrantDouble) -> Vec<(String, Option<String>)> {
+    let mut places = vec![(double.base_url(), Some(double.key().to_owned()))];
+    if let Ok(url) = std::env::var("TEST_QDRANT_URL") {
+        places.push((url, std::env::var("TEST_QDRANT_API_KEY").ok()));
+    }
+    places
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_double_and_a_real_server_say_the_same() {
+    let double = QdrantDouble::start().await;
+    let folder = TempDir::new().expect("a folder");
+    let book = book(&folder);
+    let settings = Values::with(&[("DOCENT_EMBEDDER", "local")]);
+    let config = Config::from_values(&settings, Vec::new()).expect("valid settings");
+    let (embedder, _) =
+        Providers::new(&config, &Services::default()).embedder(&config).expect("the local encoder");
+    let file = folder.path().join("index.docent");
+    let plan = plan(&book, &BookOptions::default(), &embedder, &file).await.expect("a plan");
+    plan.run(&embedder, &Progress::Silent).await.expect("an index");
+    let index = Index::open(&file).expect("the index");
+    let vectors = Vectors {
+        fingerprint: embedder.fingerprint().expect("vectors").to_owned(),
+        dimensions: embedder.dimensions(),
+    };
+    let query =
+        Query { text: QUESTION.to_owned(), version: Some("1".to_owned()), locale: Some("en".to_owned()) };
+    let limits = PassageLimits::default();
+    let own = Retriever::File(SharedIndex::new(Index::open(&file).expect("the index")));
+    let expected = retrieve(&own, &embedder, &query, limits).await;
+
+    for (url, key) in places(&double) {
+        let client = Arc::new(Qdrant::new(http_client(), &url, key.map(Secret::new).as_ref()));
+        let patience = Patience::Batch(Duration::from_secs(30));
+        let name = format!("docent-test-{}", std::process::id());
+        assert_eq!(client.collection(&name, patience).await.expect("an answer"), None);
+        let first = sync(&client, &name, &index).await.expect("a copy");
+        assert_eq!((first.written, first.created, first.switched), (6, true, true), "{url}");
+        assert!(sync(&client, &name, &index).await.expect("a copy").is_unchanged(), "{url}");
+
+        let strict = json!({"strict_mode_config": {"enabled": true, "unindexed_filtering_retrieve": false,
+            "unindexed_filtering_update": false}});
+        let collection = path(&first.collection, "");
+        client.call(Method::PATCH, &collection, Some(&strict), patience).await.expect("strict mode");
+        let unindexed = json!({"must": [{"key": "title", "match": {"value": "x"}}]});
+        let refused = client.count(&name, &unindexed, patience).await.expect_err("no index");
+        assert!(refused.to_string().contains("Index required"), "{url}: {refused}");
+        let short = [json!({"query": [0.5, 0.5], "using": "dense", "limit": 3})];
+        let refused = client.query_batch(&name, &short, patience).await.expect_err("two values");
+        assert!(refused.to_string().contains("expected dim: 384, got 2"), "{url}: {refused}");
+
+        let retriever = QdrantRetriever::new(client.clone(), &name, Some(vectors.clone()), None);
+        retriever.start().await.expect("a collection");
+        let found = retrieve(&Retriever::Qdrant(retriever), &embedder, &query, limits).await;
+        assert_eq!((found.degraded, found.verdict), (None, expected.verdict), "{url}");
+        let content = |found: &Retrieval| found.passages.first().map(|passage| passage.content.clone());
+        assert_eq!(content(&found), content(&expected), "{url}");
+        for (one, other) in found.hits.iter().zip(&expected.hits) {
+            assert!((one.score - other.score).abs() < 1e-3, "{url}: {one:?} for {other:?}");
+        }
+        client.call(Method::DELETE, &collection, None, patience).await.expect("deleted");
+    }
 }
