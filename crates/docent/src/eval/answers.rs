@@ -65,9 +65,11 @@ pub(super) async fn judged(answerer: &Answerer, query: &SetQuery) -> AnswerDetai
     detail
 }
 
-/// The numbers of all markers `[n]`.
+/// The numbers of all markers `[n]` outside code.
 fn markers(text: &str) -> Vec<usize> {
-    let inside = text.split('[').skip(1).filter_map(|rest| rest.split_once(']'));
+    // Code stands between an odd and an even run of backticks; of three or one makes no difference here.
+    let prose: String = text.split('`').step_by(2).collect();
+    let inside = prose.split('[').skip(1).filter_map(|rest| rest.split_once(']'));
     inside.filter_map(|(number, _)| number.parse().ok()).collect()
 }
 
@@ -84,5 +86,6 @@ mod tests {
     #[test]
     fn markers_are_numbers_in_brackets() {
         assert_eq!(markers("One [1][2], see [note] and [3 sic, [4]."), [1, 2, 4]);
+        assert_eq!(markers("Take `list[7]` of\n```\nx[8]\n```\nas said [1]."), [1]);
     }
 }
