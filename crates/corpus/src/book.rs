@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::files::BookFiles;
-use crate::{Page, Warning, built, docusaurus, folder, mdbook};
+use crate::{Page, Warning, built, docusaurus, folder, mdbook, state};
 
 /// What the folder turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -49,6 +49,10 @@ pub struct Book {
     pub pages: Vec<Page>,
     /// Files and settings that were not understood; the pages' own warnings are with the pages.
     pub warnings: Vec<Warning>,
+    /// The real folders that it was read from: the one that was named, and those that the site's configuration
+    /// names beside it.
+    #[serde(skip)]
+    pub folders: Vec<PathBuf>,
 }
 
 /// Why a book could not be read at all.
@@ -115,7 +119,7 @@ pub fn read_book(root: &Path, options: &BookOptions) -> Result<Book, BookError> 
         name.unwrap_or_else(|| "book".to_owned())
     };
     let title = own_title.or(title).unwrap_or_else(folder_name);
-    Ok(Book { kind, title, pages, warnings })
+    Ok(Book { kind, title, pages, warnings, folders: state::outermost(files.folders()) })
 }
 
 /// Fills options that were not given from `[book]` in the book's `docent.toml`; gives its title as well.

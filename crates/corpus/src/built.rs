@@ -50,7 +50,7 @@ pub fn read_html_page(file: &str, url: &str, html: &str) -> Page {
 }
 
 /// The path of a URL; a path is its own.
-fn path_of(url: &str) -> &str {
+pub(crate) fn path_of(url: &str) -> &str {
     let Some((_, rest)) = url.split_once("://") else { return url };
     rest.find('/').map_or("/", |at| &rest[at..])
 }
@@ -107,19 +107,21 @@ pub(crate) fn read(
 
 /// What a page says of itself outside its article.
 #[derive(Debug, Default)]
-struct Head {
+pub(crate) struct Head {
     title: Option<String>,
+    /// What stands behind the last `|` or `-` of the title: the site's own name.
+    pub(crate) site: Option<String>,
     canonical: Option<String>,
     language: Option<String>,
     version: Option<String>,
     /// A redirect, or not meant for search.
-    hidden: bool,
+    pub(crate) hidden: bool,
     articles: usize,
     has_main: bool,
 }
 
 impl Head {
-    fn read(html: &str) -> Self {
+    pub(crate) fn read(html: &str) -> Self {
         let mut head = Self::default();
         let mut in_title = false;
         let mut emitter = DefaultEmitter::default();
@@ -138,6 +140,10 @@ impl Head {
                 _ => {}
             }
         }
+        head.site = head.title.as_deref().and_then(|title| {
+            let (_, site) = title.rsplit_once(" | ").or_else(|| title.rsplit_once(" - "))?;
+            Some(site.trim().to_owned()).filter(|site| !site.is_empty())
+        });
         head.title = head.title.map(|title| {
             let own = title.split(" | ").next().unwrap_or_default();
             own.split(" - ").next().unwrap_or_default().trim().to_owned()

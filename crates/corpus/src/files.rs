@@ -29,6 +29,8 @@ pub(crate) struct BookFile {
     pub(crate) name: String,
     /// Relative to the folder that was listed, `/` separators.
     pub(crate) inner: String,
+    /// The file itself, all links followed.
+    pub(crate) real: PathBuf,
     path: PathBuf,
 }
 
@@ -45,6 +47,11 @@ impl BookFiles {
         {
             self.allowed.push(real);
         }
+    }
+
+    /// The real folders that belong to the book, the root first.
+    pub(crate) fn folders(&self) -> &[PathBuf] {
+        &self.allowed
     }
 
     pub(crate) fn is_folder(&self, folder: &str) -> bool {
@@ -108,9 +115,9 @@ impl BookFiles {
                 } else if kind.is_file() {
                     match self.admit(&path) {
                         Some(real) => {
-                            let is_new = seen.insert(real);
+                            let is_new = seen.insert(real.clone());
                             if is_new {
-                                files.push(BookFile { name, inner, path });
+                                files.push(BookFile { name, inner, real, path });
                             }
                         }
                         None if is_markdown(&file_name) => {

@@ -6,3 +6,4 @@ mod hostile;
 mod inventory;
 mod reading;
 mod settings;
+mod state;

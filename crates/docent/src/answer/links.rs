@@ -5,18 +5,38 @@ use std::fmt::Write as _;
 /// Quotes longer than this many words are given by their first and last words.
 const WHOLE_QUOTE_WORDS: usize = 12;
 
-/// Words of a long quote that stand at each end.
+/// Words of a long quote that stand at each end, when they are enough to tell it.
 const END_WORDS: usize = 5;
+
+/// Words of the text around a quote that tell it from its like further up.
+const CONTEXT_WORDS: usize = 5;
+
+/// What stands around a quote on its page, as a reader sees it, with single spaces.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Around<'a> {
+    /// Everything on the page before the quote, as far as it is known.
+    pub page_before: &'a str,
+    /// The text right before it in one block, its own or the one before; empty below a heading.
+    pub before: &'a str,
+    /// The text right behind it in one block.
+    pub after: &'a str,
+}
+
+/// URL of a section: `url#anchor`.
+pub fn section_href(url: &str, anchor: Option<&str>) -> String {
+    href(url, anchor, "", Around::default())
+}
 
 /// URL of a section with a text fragment for `quote`: `url#anchor:~:text=…`.
 ///
-/// An empty quote gives the section alone. The quote must be visible text of one block of the page;
-/// white space is normalised.
+/// An empty quote gives the section alone. The quote must be visible text of one block of the page; white space is
+/// normalised. Browsers select the first place of the page that fits, so a quote that stands further up as well gets
+/// the words around it, and a long quote as many words at its ends as tell it from others.
 ///
 /// # Source
-/// WICG "URL Fragment Text Directives": `text=[prefix-,]start[,end][,-suffix]`, where `-`, `,` and `&`
-/// of the text itself are percent-encoded.
-pub fn href(url: &str, anchor: Option<&str>, quote: &str) -> String {
+/// WICG "URL Fragment Text Directives": `text=[prefix-,]start[,end][,-suffix]`, where `-`, `,` and `&` of the text
+/// itself are percent-encoded. Case does not count.
+pub fn href(url: &str, anchor: Option<&str>, quote: &str, around: Around<'_>) -> String {
     let mut href = url.to_owned();
     let words: Vec<&str> = quote.split_whitespace().collect();
     if anchor.is_none() && words.is_empty() {
@@ -30,14 +50,46 @@ pub fn href(url: &str, anchor: Option<&str>, quote: &str) -> String {
         return href;
     }
     href.push_str(":~:text=");
-    if words.len() <= WHOLE_QUOTE_WORDS {
-        encode(&words.join(" "), &mut href);
-    } else {
-        encode(&words[..END_WORDS].join(" "), &mut href);
+    let page_before = around.page_before.to_lowercase();
+    if let Some((start, end)) = ends(&words, &page_before) {
+        encode(&start, &mut href);
         href.push(',');
-        encode(&words[words.len() - END_WORDS..].join(" "), &mut href);
+        encode(&end, &mut href);
+        return href;
+    }
+    let whole = words.join(" ");
+    let repeated = page_before.contains(&whole.to_lowercase());
+    let before: Vec<&str> = around.before.split_whitespace().filter(|_| repeated).collect();
+    let after: Vec<&str> = around.after.split_whitespace().filter(|_| repeated).take(CONTEXT_WORDS).collect();
+    if !before.is_empty() {
+        encode(&before[before.len().saturating_sub(CONTEXT_WORDS)..].join(" "), &mut href);
+        href.push_str("-,");
+    }
+    encode(&whole, &mut href);
+    if !after.is_empty() {
+        href.push_str(",-");
+        encode(&after.join(" "), &mut href);
     }
     href
+}
+
+/// The first and last words of a long quote, as many as tell its beginning from what stands before it on the page, and
+/// its end from what stands inside it; none when it must be given whole.
+fn ends(words: &[&str], page_before: &str) -> Option<(String, String)> {
+    if words.len() <= WHOLE_QUOTE_WORDS {
+        return None;
+    }
+    let most = words.len() / 2;
+    let start = (END_WORDS..=most).find(|count| {
+        let start = words[..*count].join(" ").to_lowercase();
+        !page_before.contains(&start)
+    })?;
+    let end = (END_WORDS..=words.len() - start).find(|count| {
+        let rest = words[start..].join(" ").to_lowercase();
+        let end = words[words.len() - count..].join(" ").to_lowercase();
+        rest.find(&end) == Some(rest.len() - end.len())
+    })?;
+    Some((words[..start].join(" "), words[words.len() - end..].join(" ")))
 }
 
 /// Percent-encodes everything but unreserved characters; `-` too, because it has a meaning in a text directive.

@@ -26,7 +26,7 @@ pub use cache::{AnswerCache, CacheCounts};
 pub use citations::CitationFilter;
 pub use generator::Generator;
 pub use language::language;
-pub use links::{href, markdown_text};
+pub use links::{Around, href, markdown_text, section_href};
 pub use pipeline::{AnswerStream, Answerer, answer};
 pub use standalone::stand_alone;
 pub use topics::topics;

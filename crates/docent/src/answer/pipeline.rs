@@ -449,6 +449,7 @@ fn selection_passage(selection: &str) -> Passage {
         }));
     }
     Passage {
+        page_before: String::new(),
         n: 1,
         file: String::new(),
         title: String::new(),

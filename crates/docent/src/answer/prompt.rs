@@ -128,6 +128,7 @@ pub(super) mod tests {
 
     fn passage(n: usize, content: &str) -> Passage {
         Passage {
+            page_before: String::new(),
             n,
             file: "docs/a.md".into(),
             title: "Motors".into(),

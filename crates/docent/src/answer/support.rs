@@ -6,7 +6,7 @@ use corpus::{Sentence, SentenceKind, visible_text};
 use search::{Term, analyze};
 
 use super::Source;
-use super::links::href;
+use super::links::{Around, href, section_href};
 use crate::retrieve::Passage;
 
 /// Longest quote in characters; a longer sentence is cut at a word.
@@ -33,9 +33,31 @@ pub(super) fn source(passage: &Passage, claim: &str) -> Source {
         title: passage.title.clone(),
         url: passage.url.clone(),
         anchor: passage.anchor.clone(),
-        href: href(&passage.url, passage.anchor.as_deref(), if selectable { &quote } else { "" }),
+        href: match sentence.filter(|_| selectable) {
+            Some(sentence) => link(passage, sentence, &quote),
+            None => section_href(&passage.url, passage.anchor.as_deref()),
+        },
         quote,
     }
+}
+
+/// The link that opens the page at this sentence.
+fn link(passage: &Passage, sentence: &Sentence, quote: &str) -> String {
+    let content = passage.content.as_str();
+    let earlier = content.get(..sentence.start as usize).unwrap_or_default();
+    let later = content.get(sentence.end as usize..).unwrap_or_default();
+    let before = visible_text(earlier);
+    let after = visible_text(later);
+    let mut page_before = passage.page_before.clone();
+    page_before.extend(before.split_whitespace().flat_map(|word| [word, " "]));
+    // The words next to it must stand in one block, which is one line here.
+    let is_told = |line: &&str| !line.trim().is_empty();
+    let around = Around {
+        page_before: &page_before,
+        before: before.lines().rfind(is_told).unwrap_or_default(),
+        after: after.lines().find(is_told).unwrap_or_default(),
+    };
+    href(&passage.url, passage.anchor.as_deref(), quote, around)
 }
 
 /// The sources that `text` cites, each with the sentence that supports the citing sentences best.

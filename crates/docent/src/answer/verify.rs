@@ -212,6 +212,7 @@ mod tests {
             .iter()
             .enumerate()
             .map(|(place, chunk)| Passage {
+                page_before: String::new(),
                 n: place + 1,
                 file: chunk.file_path.clone(),
                 title: chunk.title.clone(),

@@ -7,10 +7,11 @@ use clap::Args;
 use search::Index;
 use serde_json::json;
 
+use super::source::BookSource;
 use super::{IndexArguments, NoIndex, load_config, log};
 use crate::answer::{AnswerEvent, Answerer, Question, Subject, answer};
 use crate::config::Config;
-use crate::ingest::{self, Progress, title_of};
+use crate::ingest::{Progress, title_of};
 use crate::parts::{Providers, answerer};
 use crate::retrieve::SharedIndex;
 use crate::status::Services;
@@ -36,7 +37,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let config = load_config(arguments.index.book.as_deref())?;
+    let config = load_config(arguments.index.book.as_ref().and_then(BookSource::folder))?;
     log::start(&config);
     let answerer = open(&config, &arguments.index).await?;
     let question = Question {
@@ -107,9 +108,10 @@ pub(super) async fn open(config: &Config, arguments: &IndexArguments) -> anyhow:
     let (generator, _) = providers.generator(config);
     let path = config.index_file();
     if let Some(book) = &arguments.book {
-        let plan = ingest::plan(book, &arguments.how.options(), &embedder, &path)
+        let plan = book
+            .plan(&arguments.how, &embedder, &path)
             .await
-            .with_context(|| format!("cannot read the book in {}", book.display()))?;
+            .with_context(|| format!("cannot read the book in {book}"))?;
         plan.run(&embedder, &Progress::on_stderr()).await?;
     }
     let index = if path.exists() || config.qdrant.is_none() { Some(open_index(&path)?) } else { None };

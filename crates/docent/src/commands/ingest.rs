@@ -1,15 +1,14 @@
 //! `docent ingest`: a book becomes an index.
 
-use std::path::PathBuf;
-
 use anyhow::Context;
 use clap::Args;
 use search::Index;
 
+use super::source::BookSource;
 use super::{BookArguments, load_config, log};
 use crate::config::{Config, QdrantSettings};
 use crate::ingest::qdrant::{self, QdrantReport};
-use crate::ingest::{FREE_TIER_DAY, Pace, Plan, Progress, Report, plan};
+use crate::ingest::{FREE_TIER_DAY, IngestError, Pace, Plan, Progress, Report, Watch};
 use crate::parts::Providers;
 use crate::providers::qdrant::Qdrant;
 use crate::retrieve::Embedder;
@@ -20,11 +19,14 @@ const SHOWN_WARNINGS: usize = 20;
 
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// Folder of the book
-    book: PathBuf,
+    /// Folder of the book, or address of a built site
+    book: BookSource,
     /// Only say what would change
     #[arg(long)]
     plan: bool,
+    /// Go on watching the book, and ingest it anew whenever its files change
+    #[arg(long, conflicts_with = "plan")]
+    watch: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -33,15 +35,22 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let config = load_config(Some(&arguments.book))?;
+    let config = load_config(arguments.book.folder())?;
     log::start(&config);
     let providers = Providers::new(&config, &Services::default());
     let (embedder, _) = providers.embedder(&config)?;
     let index_file = config.index_file();
-    let plan = plan(&arguments.book, &arguments.how.options(), &embedder, &index_file)
-        .await
-        .with_context(|| format!("cannot ingest {}", arguments.book.display()))?
-        .paced(Pace::of(&embedder, config.embeddings_per_minute));
+    if arguments.watch {
+        let watch = Watch::new(arguments.book.watched_folder()?, arguments.how.options(), &index_file);
+        let outside = Outside { config: &config, providers: &providers };
+        return keep_current(watch, &embedder, &outside, &arguments).await;
+    }
+    let planning = arguments.book.plan(&arguments.how, &embedder, &index_file);
+    let plan = tokio::select! {
+        plan = planning => plan.with_context(|| format!("cannot ingest {}", arguments.book))?,
+        _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted; what was fetched is kept, run it again to go on"),
+    };
+    let plan = plan.paced(Pace::of(&embedder, config.embeddings_per_minute));
     let report = if arguments.plan {
         planned(&config, &providers, &embedder, plan).await?
     } else {
@@ -51,13 +60,75 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
             _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted; what was embedded is kept, run it again to go on"),
         }
     };
-    if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+    show(&report, &arguments)
+}
+
+/// Ingests at every change until Ctrl-C. After the first reading, no error ends it: a page that is half written
+/// will be whole in a moment.
+async fn keep_current(
+    mut watch: Watch,
+    embedder: &Embedder,
+    outside: &Outside<'_>,
+    arguments: &Arguments,
+) -> anyhow::Result<()> {
+    let mut first = true;
+    let work = async {
+        loop {
+            match watch.ingest(embedder, &Progress::on_stderr()).await {
+                Ok(report) if first || !report.unchanged => match outside.copy(report).await {
+                    Ok(report) => show(&report, arguments)?,
+                    Err(error) => eprintln!("error: {error:#}; the next change is another try"),
+                },
+                Ok(_) => {}
+                Err(error) if first && !matches!(error, IngestError::Embedding { .. }) => {
+                    let context = format!("cannot ingest {}", arguments.book);
+                    return Err(anyhow::Error::from(error).context(context));
+                }
+                Err(error) => eprintln!("error: {error}; the index stays as it was"),
+            }
+            if first {
+                eprintln!("watching {}; Ctrl-C ends it", arguments.book);
+            }
+            first = false;
+            watch.changed().await;
+        }
+    };
+    tokio::select! {
+        ended = work => ended,
+        _ = tokio::signal::ctrl_c() => Ok(()),
+    }
+}
+
+fn show(report: &Report, arguments: &Arguments) -> anyhow::Result<()> {
+    if arguments.json && arguments.watch {
+        // One object a line, so that a program can read on while the book is watched.
+        println!("{}", serde_json::to_string(report)?);
+    } else if arguments.json {
+        println!("{}", serde_json::to_string_pretty(report)?);
     } else {
-        print_warnings(&report);
-        println!("{}", summary(&report, arguments.plan));
+        print_warnings(report);
+        println!("{}", summary(report, arguments.plan));
     }
     Ok(())
+}
+
+/// Where an index is copied to, when a copy is configured.
+struct Outside<'a> {
+    config: &'a Config,
+    providers: &'a Providers,
+}
+
+impl Outside<'_> {
+    /// Makes Qdrant's copy equal to the index file that was written.
+    async fn copy(&self, report: Report) -> anyhow::Result<Report> {
+        let Some((client, settings)) = self.providers.qdrant().zip(self.config.qdrant.as_ref()) else {
+            return Ok(report);
+        };
+        let index = Index::open(&self.config.index_file())?;
+        let written = qdrant::sync(client, &settings.collection, &index).await;
+        let written = written.context("the index file is written, its copy in Qdrant is not")?;
+        Ok(Report { qdrant: Some(written), ..report })
+    }
 }
 
 /// What running `plan` would do, here and in Qdrant.
@@ -89,10 +160,7 @@ async fn ingest(
     };
     borrow_vectors(client, settings, embedder, &mut plan).await?;
     let report = plan.run(embedder, progress).await?;
-    let index = Index::open(&config.index_file())?;
-    let written = qdrant::sync(client, &settings.collection, &index).await;
-    let written = written.context("the index file is written, its copy in Qdrant is not")?;
-    Ok(Report { qdrant: Some(written), ..report })
+    Outside { config, providers }.copy(report).await
 }
 
 /// Takes the vectors that are missing here and known in Qdrant: unchanged text is never embedded twice, also on a machine

@@ -1,7 +1,6 @@
 //! `docent inspect`: what is read from a book, one line a section.
 
 use std::io::{BufWriter, Write};
-use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
@@ -9,12 +8,14 @@ use corpus::{Chunk, ChunkOptions, Page, Section, Warning, chunk_sections, read_b
 use serde::Serialize;
 
 use super::BookArguments;
+use super::source::BookSource;
 use super::table::table;
+use crate::ingest::{Progress, read_site};
 
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// Folder of the book
-    book: PathBuf,
+    /// Folder of the book, or address of a built site
+    book: BookSource,
     /// Print one JSON object a section
     #[arg(long)]
     json: bool,
@@ -35,9 +36,15 @@ struct Line<'a> {
     warnings: Vec<&'a Warning>,
 }
 
-pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let book = read_book(&arguments.book, &arguments.how.options())
-        .with_context(|| format!("cannot read the book in {}", arguments.book.display()))?;
+pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let context = || format!("cannot read the book in {}", arguments.book);
+    let book = match &arguments.book {
+        BookSource::Folder(folder) => read_book(folder, &arguments.how.options()).with_context(context)?,
+        BookSource::Site(start) => {
+            let options = arguments.how.site_options();
+            read_site(start, &options, &Progress::on_stderr()).await.with_context(context)?
+        }
+    };
     for warning in &book.warnings {
         eprintln!("warning: {warning}");
     }

@@ -9,6 +9,7 @@ mod inspect;
 mod log;
 mod search;
 mod serve;
+mod source;
 mod space;
 mod table;
 
@@ -20,7 +21,8 @@ use corpus::BookOptions;
 
 use crate::config::{Config, ConfigError};
 use crate::eval::EvalError;
-use crate::ingest::IngestError;
+use crate::ingest::{IngestError, SiteError};
+use source::BookSource;
 
 /// Wrong use of the command line, as `sysexits.h` numbers it.
 const EXIT_INPUT: u8 = 66;
@@ -61,7 +63,7 @@ enum Command {
 }
 
 /// How the book is served, when it cannot be read from its configuration.
-#[derive(Args, Clone, Default)]
+#[derive(Args, Clone)]
 struct BookArguments {
     /// Address of the site without path, such as https://example.org
     #[arg(long, value_name = "URL")]
@@ -75,6 +77,12 @@ struct BookArguments {
     /// Docusaurus' trailingSlash
     #[arg(long, value_name = "BOOL")]
     trailing_slash: Option<bool>,
+    /// Of a site on the web: take the pages that its sitemap lists, instead of following links
+    #[arg(long)]
+    sitemap: bool,
+    /// Of a site on the web: requests a second, at most
+    #[arg(long, value_name = "N", default_value_t = 5.0, value_parser = source::pages_per_second)]
+    pages_per_second: f64,
 }
 
 impl BookArguments {
@@ -90,11 +98,11 @@ impl BookArguments {
 }
 
 /// Where the index comes from: a book, or the file of an earlier ingest.
-#[derive(Args, Clone, Default)]
+#[derive(Args, Clone)]
 struct IndexArguments {
     /// Book to read; without it the index of the last ingest is used
     #[arg(long, value_name = "BOOK")]
-    book: Option<PathBuf>,
+    book: Option<BookSource>,
     #[command(flatten)]
     how: BookArguments,
 }
@@ -115,7 +123,7 @@ pub fn main() -> ExitCode {
             Command::Ingest(arguments) => ingest::run(arguments).await,
             Command::Ask(arguments) => ask::run(arguments).await,
             Command::Search(arguments) => search::run(arguments).await,
-            Command::Inspect(arguments) => inspect::run(&arguments),
+            Command::Inspect(arguments) => inspect::run(&arguments).await,
             Command::Eval(arguments) => eval::run(arguments).await,
             Command::Config(arguments) => config::run(&arguments),
             Command::Doctor(arguments) => doctor::run(arguments).await,
@@ -149,7 +157,8 @@ fn exit_code(error: &anyhow::Error) -> ExitCode {
 fn is_missing_input(cause: &(dyn std::error::Error + 'static)) -> bool {
     cause.is::<corpus::BookError>()
         || cause.is::<NoIndex>()
-        || matches!(cause.downcast_ref(), Some(IngestError::Book(_)))
+        || cause.is::<SiteError>()
+        || matches!(cause.downcast_ref(), Some(IngestError::Book(_) | IngestError::Site(_)))
         || matches!(
             cause.downcast_ref(),
             Some(EvalError::Book(_) | EvalError::Set(_) | EvalError::NoCorpus(_))

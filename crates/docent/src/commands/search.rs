@@ -5,9 +5,10 @@ use clap::Args;
 use serde_json::json;
 
 use super::ask::open;
+use super::source::BookSource;
 use super::table::table;
 use super::{IndexArguments, load_config, log};
-use crate::answer::href;
+use crate::answer::section_href;
 use crate::retrieve::{Query, retrieve};
 
 /// Characters of a hit's text that people see.
@@ -34,7 +35,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let config = load_config(arguments.index.book.as_deref())?;
+    let config = load_config(arguments.index.book.as_ref().and_then(BookSource::folder))?;
     log::start(&config);
     let answerer = open(&config, &arguments.index).await?;
     let query = Query { text: arguments.query, version: arguments.version, locale: arguments.locale };
@@ -84,7 +85,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
             number(fields.map(|fields| fields.headings)),
             number(fields.map(|fields| fields.body)),
             number(fields.map(|fields| fields.code)),
-            format!("{} | {heading}\n{}\n{text}", chunk.title, href(chunk.url, chunk.anchor, "")),
+            format!("{} | {heading}\n{}\n{text}", chunk.title, section_href(chunk.url, chunk.anchor)),
         ]);
     }
     println!("{people}");

@@ -12,13 +12,14 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::ingest::{borrow_vectors, print_warnings, summary};
+use super::source::BookSource;
 use super::table::table;
 use super::{BookArguments, NoIndex, load_config, log};
 use crate::config::Config;
 use crate::conversations::{Conversations, StoreError};
 use crate::http::{App, Patience, router, serve_connections};
 use crate::ingest::qdrant::sync;
-use crate::ingest::{IngestError, Plan, Progress, plan, title_of};
+use crate::ingest::{IngestError, Plan, Progress, Watch, title_of};
 use crate::parts::{PROBE_LIMIT, PartChoice, Parts, Providers, answerer, postgres};
 use crate::retrieve::{Embedder, Retriever, SharedIndex};
 use crate::status::Services;
@@ -34,15 +35,18 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// Folder of the book; without it the index of the last ingest is served
-    book: Option<PathBuf>,
+    /// Folder of the book, or address of a built site; without it the index of the last ingest is served
+    book: Option<BookSource>,
+    /// Go on watching the book, and answer from its changed text: a live preview for authors
+    #[arg(long, requires = "book")]
+    watch: bool,
     #[command(flatten)]
     how: BookArguments,
 }
 
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let began = Instant::now();
-    let config = load_config(arguments.book.as_deref())?;
+    let config = load_config(arguments.book.as_ref().and_then(BookSource::folder))?;
     log::start(&config);
     raise_file_limit();
     let mut signals = EndSignals::listen().context("cannot listen for signals")?;
@@ -57,12 +61,19 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     });
     let server = tokio::spawn(server);
 
+    let watched = arguments.book.as_ref().filter(|_| arguments.watch).map(BookSource::watched_folder);
+    // Before the book is read, so that no edit is missed.
+    let watch =
+        watched.transpose()?.map(|book| Watch::new(book, arguments.how.options(), &config.index_file()));
     let opening = open(&config, &arguments);
     let parts = tokio::select! {
         parts = opening => parts?,
         () = signals.wait() => return Ok(()),
     };
     let conversations = parts.conversations.clone();
+    if let Some(watch) = watch {
+        tokio::spawn(keep_current(watch, parts.clone(), config.clone()));
+    }
     app.ready(parts);
     let shown = if address.ip().is_unspecified() {
         format!("localhost:{}", address.port())
@@ -108,33 +119,7 @@ async fn open(config: &Config, arguments: &Arguments) -> anyhow::Result<Parts> {
     let (embedder, embedder_row) = providers.embedder(config)?;
     let (generator, generator_row) = providers.generator(config);
     let path = config.index_file();
-    let mut why = "no BOOK was named: the index of the last ingest".to_owned();
-    if let Some(book) = &arguments.book {
-        let mut plan = plan(book, &arguments.how.options(), &embedder, &path)
-            .await
-            .with_context(|| format!("cannot read the book in {}", book.display()))?;
-        borrow(config, &providers, &embedder, &mut plan).await;
-        why = format!("read from {}", book.display());
-        match plan.run(&embedder, &Progress::on_stderr()).await {
-            Ok(report) => {
-                print_warnings(&report);
-                tracing::info!("{}", summary(&report, false));
-            }
-            // A spent quota must not keep the book from its readers; the next start goes on where this one ended.
-            Err(error @ IngestError::Embedding { .. }) => {
-                tracing::error!("{error}");
-                why = if path.exists() {
-                    "the embedder failed: the index of the last ingest".to_owned()
-                } else {
-                    let words =
-                        crate::ingest::plan(book, &arguments.how.options(), &Embedder::None, &path).await?;
-                    words.run(&Embedder::None, &Progress::Silent).await?;
-                    "the embedder failed: words only".to_owned()
-                };
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
+    let why = bring_up_to_date(config, &providers, &embedder, arguments).await?;
     let index = open_index(config, &path)?;
     let title = index.as_ref().map(title_of);
     let mut rows: Vec<PartChoice> = Vec::new();
@@ -178,6 +163,49 @@ fn open_index(config: &Config, path: &Path) -> anyhow::Result<Option<Index>> {
     }
 }
 
+/// Ingests the book before it is served, when one is named; says where the index comes from.
+///
+/// A spent quota and a site that is away must not keep a book from its readers: its last index is served then, or its
+/// words alone. The next start goes on where this one ended.
+async fn bring_up_to_date(
+    config: &Config,
+    providers: &Providers,
+    embedder: &Embedder,
+    arguments: &Arguments,
+) -> anyhow::Result<String> {
+    let Some(book) = &arguments.book else {
+        return Ok("no BOOK was named: the index of the last ingest".to_owned());
+    };
+    let (how, path) = (&arguments.how, config.index_file());
+    let planned = book.plan(how, embedder, &path).await;
+    if let Err(IngestError::Site(error)) = &planned
+        && error.is_passing()
+        && path.exists()
+    {
+        tracing::error!("{error}");
+        return Ok("the site is away: the index of the last ingest".to_owned());
+    }
+    let mut plan = planned.with_context(|| format!("cannot read the book in {book}"))?;
+    borrow(config, providers, embedder, &mut plan).await;
+    match plan.run(embedder, &Progress::on_stderr()).await {
+        Ok(report) => {
+            print_warnings(&report);
+            tracing::info!("{}", summary(&report, false));
+            Ok(format!("read from {book}"))
+        }
+        Err(error @ IngestError::Embedding { .. }) => {
+            tracing::error!("{error}");
+            if path.exists() {
+                return Ok("the embedder failed: the index of the last ingest".to_owned());
+            }
+            let words = book.plan(how, &Embedder::None, &path).await?;
+            words.run(&Embedder::None, &Progress::Silent).await?;
+            Ok("the embedder failed: words only".to_owned())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Takes vectors that Qdrant has already; a Qdrant that is away only means that they are computed again.
 async fn borrow(config: &Config, providers: &Providers, embedder: &Embedder, plan: &mut Plan) {
     let Some((client, settings)) = providers.qdrant().zip(config.qdrant.as_ref()) else { return };
@@ -215,6 +243,37 @@ fn copy_to_qdrant(config: &Config, providers: &Providers, retriever: &Retriever,
             Err(error) => tracing::error!("the book was not copied to Qdrant: {error:#}"),
         }
     });
+}
+
+/// Brings the index up to date at every change of the book and swaps it in. Running questions keep the index that they
+/// began with; an error leaves the last index in use.
+async fn keep_current(mut watch: Watch, parts: Parts, config: Config) {
+    let Parts { answerer, providers, .. } = &parts;
+    let index_file = config.index_file();
+    // The first reading has just happened; this one learns which folders belong to the book.
+    loop {
+        match watch.ingest(&answerer.embedder, &Progress::Silent).await {
+            Ok(report) if report.unchanged => {}
+            Ok(report) => match Index::open(&index_file) {
+                Ok(index) => {
+                    match &answerer.retriever {
+                        Retriever::File(shared) => shared.swap(index),
+                        Retriever::Qdrant(qdrant) => {
+                            if let Some(shared) = qdrant.fallback() {
+                                shared.swap(index);
+                            }
+                            copy_to_qdrant(&config, providers, &answerer.retriever, index_file.clone());
+                        }
+                    }
+                    print_warnings(&report);
+                    tracing::info!("the book has changed: {}", summary(&report, false));
+                }
+                Err(error) => tracing::error!("the last index stays in use: {error}"),
+            },
+            Err(error) => tracing::error!("the last index stays in use: {error}"),
+        }
+        watch.changed().await;
+    }
 }
 
 /// The store, or a stand-in when it cannot be opened: a full disk must not keep readers from their answers.

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::chat::opened;
 use super::error::{ApiError, FieldError, Problem};
 use super::{App, client};
-use crate::answer::href;
+use crate::answer::section_href;
 use crate::retrieve;
 
 const QUERY_CHARS: usize = 2000;
@@ -138,7 +138,7 @@ pub(super) async fn search(
                 heading_path: chunk.heading_path.iter().map(|heading| (*heading).to_owned()).collect(),
                 url: chunk.url.to_owned(),
                 anchor: chunk.anchor.map(str::to_owned),
-                href: href(chunk.url, chunk.anchor, ""),
+                href: section_href(chunk.url, chunk.anchor),
                 content: chunk.content.to_owned(),
                 highlights: ::search::highlight(chunk.content, &query.text)
                     .into_iter()

@@ -7,6 +7,8 @@ pub(crate) mod journal;
 mod pace;
 mod progress;
 pub mod qdrant;
+mod site;
+mod watch;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -21,6 +23,8 @@ use crate::retrieve::qdrant::scheme::Facts;
 use journal::Journal;
 pub use pace::{FREE_TIER_DAY, Pace};
 pub use progress::Progress;
+pub use site::{FetchError, SiteError, SiteOptions};
+pub use watch::Watch;
 
 /// Chunks embedded between two entries of the journal.
 const BATCH: usize = 32;
@@ -78,6 +82,9 @@ pub enum IngestError {
     /// The book cannot be read.
     #[error(transparent)]
     Book(#[from] corpus::BookError),
+    /// The site cannot be fetched.
+    #[error(transparent)]
+    Site(#[from] SiteError),
     /// The index cannot be written.
     #[error(transparent)]
     Index(#[from] IndexError),
@@ -135,6 +142,37 @@ pub async fn plan(
         Ok(compare(book, index_file, fingerprint, began))
     });
     plan.await?
+}
+
+/// Fetches the built site at `start`, cuts it and compares it with the index file. Nothing is embedded; fetched pages are
+/// kept beside the index file, as `index.pages`.
+///
+/// # Errors
+/// When the site cannot be fetched. A damaged or foreign index file counts as absent.
+pub async fn plan_site(
+    start: &reqwest::Url,
+    options: &SiteOptions,
+    embedder: &Embedder,
+    index_file: &Path,
+    progress: &Progress,
+) -> Result<Plan, IngestError> {
+    let began = Instant::now();
+    let fingerprint = embedder.fingerprint().unwrap_or_default().to_owned();
+    let book = site::fetch_site(start, options, Some(&index_file.with_extension("pages")), progress).await?;
+    let index_file = index_file.to_owned();
+    Ok(tokio::task::spawn_blocking(move || compare(book, index_file, fingerprint, began)).await?)
+}
+
+/// Fetches the built site at `start` and reads it; nothing is kept.
+///
+/// # Errors
+/// When the site cannot be fetched.
+pub async fn read_site(
+    start: &reqwest::Url,
+    options: &SiteOptions,
+    progress: &Progress,
+) -> Result<Book, SiteError> {
+    site::fetch_site(start, options, None, progress).await
 }
 
 fn compare(mut book: Book, index_file: PathBuf, fingerprint: String, began: Instant) -> Plan {
@@ -197,6 +235,11 @@ impl Plan {
         self.report.paced_seconds = pace.estimate(self.report.embedded).map(|wait| wait.as_secs());
         self.pace = Some(pace);
         self
+    }
+
+    /// The folders that the book was read from.
+    pub fn folders(&self) -> &[PathBuf] {
+        &self.book.folders
     }
 
     /// Places of the chunks whose text has no vector yet, each text once.
@@ -271,7 +314,7 @@ impl Plan {
             missing.into_iter().filter(|place| !journal.holds(self.chunks[*place].content_hash)).collect();
         self.report.embedded = wanted.len();
         let mut pace = self.pace.take().unwrap_or_else(Pace::impatient);
-        progress.begin(wanted.len());
+        progress.begin(progress::Work::Embedding, wanted.len());
         for (batch_number, batch) in wanted.chunks(BATCH).enumerate() {
             let texts: Vec<String> = batch.iter().map(|place| self.chunks[*place].embedding_text()).collect();
             let texts: Vec<&str> = texts.iter().map(String::as_str).collect();

@@ -19,9 +19,36 @@ pub enum Progress {
     Silent,
 }
 
+/// What is being done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Work {
+    /// Texts get their vectors.
+    #[default]
+    Embedding,
+    /// Pages of a site are fetched.
+    Fetching,
+}
+
+impl Work {
+    fn template(self) -> &'static str {
+        match self {
+            Self::Embedding => "embedding {bar:32} {pos}/{len} texts, {eta} left",
+            Self::Fetching => "fetching {bar:32} {pos}/{len} pages known so far, {eta} left",
+        }
+    }
+
+    fn done(self, done: usize, total: usize) -> String {
+        match self {
+            Self::Embedding => format!("embedded {done} of {total} texts"),
+            Self::Fetching => format!("fetched {done} of {total} pages known so far"),
+        }
+    }
+}
+
 /// State of [`Progress::Lines`].
 #[derive(Default)]
 pub struct Lines {
+    work: Work,
     done: usize,
     total: usize,
     began: Option<Instant>,
@@ -32,27 +59,41 @@ impl Progress {
     /// A bar when standard error is a terminal, lines otherwise.
     pub fn on_stderr() -> Self {
         if std::io::stderr().is_terminal() {
-            let style = ProgressStyle::with_template("embedding {bar:32} {pos}/{len} texts, {eta} left")
-                .unwrap_or_else(|_| ProgressStyle::default_bar());
-            Self::Bar(ProgressBar::hidden().with_style(style))
+            Self::Bar(ProgressBar::hidden())
         } else {
             Self::Lines(Mutex::default())
         }
     }
 
-    pub(super) fn begin(&self, total: usize) {
+    pub(super) fn begin(&self, work: Work, total: usize) {
         match self {
             Self::Bar(bar) if total > 0 => {
+                let style = ProgressStyle::with_template(work.template());
+                bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+                bar.reset();
                 bar.set_length(total as u64);
                 bar.set_draw_target(indicatif::ProgressDrawTarget::stderr());
             }
             Self::Lines(lines) => {
                 if let Ok(mut lines) = lines.lock() {
-                    *lines =
-                        Lines { total, done: 0, began: Some(Instant::now()), printed: Some(Instant::now()) };
+                    let now = Some(Instant::now());
+                    *lines = Lines { work, total, done: 0, began: now, printed: now };
                 }
             }
             _ => {}
+        }
+    }
+
+    /// More work was found on the way.
+    pub(super) fn set_total(&self, total: usize) {
+        match self {
+            Self::Bar(bar) => bar.set_length(total as u64),
+            Self::Lines(lines) => {
+                if let Ok(mut lines) = lines.lock() {
+                    lines.total = total;
+                }
+            }
+            Self::Silent => {}
         }
     }
 
@@ -63,7 +104,7 @@ impl Progress {
                 let Ok(mut lines) = lines.lock() else { return };
                 lines.done += by;
                 if lines.printed.is_none_or(|printed| printed.elapsed() >= LINE_EVERY) {
-                    eprintln!("embedded {} of {} texts{}", lines.done, lines.total, lines.remaining());
+                    eprintln!("{}{}", lines.work.done(lines.done, lines.total), lines.remaining());
                     lines.printed = Some(Instant::now());
                 }
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::HeaderValue;
-use reqwest::{Client, RequestBuilder, Response, redirect};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Response, redirect};
 
 use super::error::tidy;
 use super::{Provider, ProviderError};
@@ -29,6 +29,23 @@ pub(crate) const ERROR_BODY_BYTES: usize = 64 * 1024;
 /// A redirect is followed only within the same scheme, host and port: key headers must not travel elsewhere. There is
 /// no overall timeout, because an answer may stream for minutes; each caller limits its own silence.
 pub fn http_client() -> Client {
+    client_builder()
+        .redirect(redirect::Policy::custom(|attempt| {
+            let same_origin =
+                attempt.previous().last().is_some_and(|from| from.origin() == attempt.url().origin());
+            if same_origin && attempt.previous().len() <= MAX_REDIRECTS {
+                attempt.follow()
+            } else {
+                attempt.stop()
+            }
+        }))
+        .build()
+        .expect("the settings above are constant and valid")
+}
+
+/// What every client of the program has in common: TLS, patience and reuse of connections. Redirects are still to be
+/// decided.
+pub(crate) fn client_builder() -> ClientBuilder {
     let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let mut tls =
         rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -45,17 +62,6 @@ pub fn http_client() -> Client {
         .tcp_nodelay(true)
         .tcp_keepalive(Duration::from_secs(30))
         .http2_keep_alive_interval(Duration::from_secs(30))
-        .redirect(redirect::Policy::custom(|attempt| {
-            let same_origin =
-                attempt.previous().last().is_some_and(|from| from.origin() == attempt.url().origin());
-            if same_origin && attempt.previous().len() <= MAX_REDIRECTS {
-                attempt.follow()
-            } else {
-                attempt.stop()
-            }
-        }))
-        .build()
-        .expect("the settings above are constant and valid")
 }
 
 /// A header value for a key, marked so that no debug output shows it. `None` when the key has characters that no

@@ -27,6 +27,7 @@ use futures_util::Stream;
 pub use allowance::Allowance;
 pub use error::{Provider, ProviderError};
 pub use gemini::{Gemini, GeminiOptions, ThinkingLevel};
+pub(crate) use http::client_builder;
 pub use http::http_client;
 pub use openai::{OpenAi, OpenAiOptions};
 

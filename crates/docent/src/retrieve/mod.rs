@@ -79,6 +79,9 @@ pub struct Passage {
     pub content: String,
     /// Its sentences, as byte ranges of `content`.
     pub sentences: Vec<Sentence>,
+    /// What a reader sees of the page before it, headings included, with single spaces: links must tell a sentence
+    /// from its like further up.
+    pub page_before: String,
     /// The fused score of its best chunk; comparable within one query.
     pub score: f32,
     /// How well it fits, 0 to 1: the cosine when there is one, else the coverage of the question's words.

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use corpus::Sentence;
+use corpus::{Sentence, visible_text};
 use search::{ChunkRef, Index, Ordinal};
 
 use super::{Passage, ScoredChunk};
@@ -29,6 +29,9 @@ const SCORE_FLOOR: f32 = 0.25;
 
 /// How many of the best passages may grow by their neighbours.
 const GROWING: usize = 3;
+
+/// As much of a page is looked through for sentences that repeat; what is longer is a reference, not a text.
+const MOST_PAGE_TEXT: usize = 256 * 1024;
 
 /// Takes the best hits in order, two a page, and lets the first ones grow by neighbours of their section.
 pub(super) fn select(index: &Index, hits: &[ScoredChunk], limits: PassageLimits) -> Vec<Passage> {
@@ -74,7 +77,9 @@ pub(super) fn select(index: &Index, hits: &[ScoredChunk], limits: PassageLimits)
                 parts.insert(if before { 0 } else { parts.len() }, next);
             }
         }
-        passages.push(join(place + 1, hit, &parts));
+        let mut passage = join(place + 1, hit, &parts);
+        passage.page_before = page_before(index, hit.ordinal, parts[0].position);
+        passages.push(passage);
     }
     passages
 }
@@ -87,6 +92,33 @@ fn neighbours(index: &Index, ordinal: Ordinal) -> Vec<Ordinal> {
     };
     let previous = place.checked_sub(1).map(|place| page[place]);
     page.get(place + 1).copied().into_iter().chain(previous).collect()
+}
+
+/// What stands on the page before the chunk at `position`.
+fn page_before(index: &Index, ordinal: Ordinal, position: u32) -> String {
+    let mut text = String::new();
+    let mut heading = None;
+    for other in index.page(ordinal) {
+        let chunk = index.chunk(other);
+        if text.len() > MOST_PAGE_TEXT {
+            break;
+        }
+        let own = chunk.heading_path.last().copied().or(Some(chunk.title));
+        let pieces = own.filter(|_| heading != own).into_iter();
+        heading = own;
+        for word in pieces.flat_map(str::split_whitespace) {
+            text.push_str(word);
+            text.push(' ');
+        }
+        if chunk.position >= position {
+            break;
+        }
+        for word in visible_text(chunk.content).split_whitespace() {
+            text.push_str(word);
+            text.push(' ');
+        }
+    }
+    text
 }
 
 fn page_key(chunk: &ChunkRef<'_>) -> String {
@@ -126,6 +158,7 @@ fn join(n: usize, hit: &ScoredChunk, parts: &[ChunkRef<'_>]) -> Passage {
         anchor: first.anchor.map(str::to_owned),
         content,
         sentences,
+        page_before: String::new(),
         score: hit.score,
         similarity: similarity(hit),
     }

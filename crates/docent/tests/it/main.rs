@@ -25,4 +25,6 @@ mod processes;
 mod qdrant;
 mod quickstart;
 mod resume;
+mod sites;
 mod space;
+mod watch;

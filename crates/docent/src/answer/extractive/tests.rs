@@ -18,6 +18,7 @@ fn check(page: &str, question: &str, expected: &str) {
         .iter()
         .enumerate()
         .map(|(place, chunk)| Passage {
+            page_before: String::new(),
             n: place + 1,
             file: chunk.file_path.clone(),
             title: chunk.title.clone(),
@@ -90,6 +91,7 @@ fn a_sentence_that_means_the_same_wins_over_one_that_shares_words() {
     builder.push(&chunks[0], &[]);
     let index = Index::from_bytes(builder.build()).expect("an index");
     let passage = Passage {
+        page_before: String::new(),
         n: 1,
         file: String::new(),
         title: "Motors".into(),

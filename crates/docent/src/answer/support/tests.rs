@@ -5,6 +5,7 @@ use super::*;
 fn passage(text: &str) -> Passage {
     let chunk = chunk_page(&read_page("docs/a.md", text), &ChunkOptions::default()).remove(0);
     Passage {
+        page_before: String::new(),
         n: 1,
         file: chunk.file_path,
         title: chunk.title,

@@ -4,12 +4,14 @@ mod postgres;
 mod process;
 mod raw;
 mod server;
+mod site;
 mod stream;
 
 pub use postgres::{Postgres, free_port};
 pub use process::{Output, Running, docent, run};
 pub use raw::raw;
 pub use server::{Setup, TestServer};
+pub use site::Site;
 pub use stream::{Transcript, frames_of};
 
 use std::path::Path;

@@ -89,8 +89,17 @@ impl Running {
 
     /// SIGTERM, as a host sends it.
     pub fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    /// SIGINT, as Ctrl-C sends it.
+    pub fn interrupt(&self) {
+        self.signal("-INT");
+    }
+
+    fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status().expect("kill runs");
+        let sent = Command::new("kill").args([signal, &id]).status().expect("kill runs");
         assert!(sent.success());
     }
 
