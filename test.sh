@@ -62,9 +62,10 @@ if wanted eval; then
 fi
 
 if wanted sites; then
-  title "routes and anchors of real builds"
+  title "routes, anchors and links of real builds"
   need node nodejs
   need npm npm
+  need chromium chromium
   crates/corpus/tests/sites/build.sh
 fi
 
