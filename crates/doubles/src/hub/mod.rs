@@ -3,7 +3,7 @@
 //! binary files outside of LFS, files over 10 MiB, a stale parent.
 //!
 //! # Source
-//! The calls and bodies of `huggingface_hub` 2.4.0.
+//! The calls and bodies of `huggingface_hub` 2.4.0, whose own client is run against this double (`contract/hub_client.py`).
 
 // A refusal is the very response that goes out; what it weighs does not matter in a double.
 #![allow(clippy::result_large_err)]
@@ -145,6 +145,7 @@ fn routes(hub: Hub) -> Router {
     Router::new()
         .route("/api/whoami-v2", get(who))
         .route("/api/repos/create", post(space::create))
+        .route("/api/validate-yaml", post(|| async { Json(json!({"errors": [], "warnings": []})) }))
         .route(SPACE, get(space::show))
         .route(&space("/revision/{revision}"), get(space::show_revision))
         .route(&space("/secrets"), post(space::set_secret).get(space::secrets))

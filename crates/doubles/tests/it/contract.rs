@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use doubles::{GeminiDouble, OpenAiDouble, QdrantDouble};
+use doubles::{GeminiDouble, HubDouble, OpenAiDouble, QdrantDouble};
 
 use crate::support::skip;
 
@@ -54,4 +54,10 @@ async fn openais_own_client_works_against_the_double() {
 async fn qdrants_own_client_works_against_the_double() {
     let double = QdrantDouble::start().await;
     run("qdrant_sdk.py", &[&double.base_url(), double.key()]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hugging_faces_own_client_works_against_the_double() {
+    let double = HubDouble::start().await;
+    run("hub_client.py", &[&double.base_url(), HubDouble::TOKEN, HubDouble::READ_TOKEN]).await;
 }
