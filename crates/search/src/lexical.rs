@@ -27,6 +27,13 @@ const PIECE_WEIGHT: f32 = 0.5;
 /// look telling, and with their full weight nDCG@10 falls by 0.01 to 0.07.
 const STOP_WORD_WEIGHT: f32 = 0.1;
 
+/// A word that the book never uses is read as one that it uses and that is one slip of the finger away, when it has at
+/// least so many letters: short words are too near to each other.
+const LEAST_MISSPELT: usize = 6;
+
+/// What a guess counts against a word that the book uses.
+const GUESS_WEIGHT: f32 = 0.5;
+
 /// More terms than this are scored by the most telling ones only, which bounds the cost of a long query.
 const MAX_SCORED_TERMS: usize = 64;
 
@@ -143,6 +150,8 @@ struct AskedTerm<'a> {
     weight: f32,
     /// Not a stop word beside other words: only such a term makes a chunk a hit.
     tells: bool,
+    /// The book does not use it; the postings are those of a word that looks like it.
+    is_guess: bool,
 }
 
 /// A word of the query: its term and, for a name, those of its pieces; places in `Asked::terms`.
@@ -178,7 +187,13 @@ impl<'a> Asked<'a> {
                     document_frequency,
                     stop_word: true,
                 };
-                terms.push(AskedTerm { query_term, postings: found, weight: 0.0, tells: true });
+                terms.push(AskedTerm {
+                    query_term,
+                    postings: found,
+                    weight: 0.0,
+                    tells: true,
+                    is_guess: false,
+                });
                 terms.len() - 1
             });
             terms[place].query_term.stop_word &= token.is_stop_word;
@@ -202,7 +217,28 @@ impl<'a> Asked<'a> {
         }
         let mut asked = Self { terms, words };
         asked.drop_silent_words();
+        asked.guess_misspelt_words(postings, weighing);
         asked
+    }
+
+    /// Gives plain words that the book never uses the postings of what they were meant to be.
+    fn guess_misspelt_words(&mut self, postings: Postings<'a>, weighing: Weighing<'_>) {
+        // A part of a book does not know what the whole uses.
+        if weighing.whole.is_some() {
+            return;
+        }
+        for word in self.words.iter().filter(|word| word.pieces.is_empty()) {
+            let term = &mut self.terms[word.whole];
+            let letters = term.query_term.term.0.as_str();
+            let is_plain = letters.chars().all(char::is_alphabetic);
+            if term.postings.is_empty() && is_plain && letters.chars().count() >= LEAST_MISSPELT {
+                term.postings = postings.find_misspelt(letters);
+                term.is_guess = !term.postings.is_empty();
+                // As telling as the word that it stands for, but it may be the wrong one.
+                term.weight *= GUESS_WEIGHT;
+                term.query_term.idf = idf(weighing.chunks, term.postings.len());
+            }
+        }
     }
 
     /// Leaves the words that coverage counts: each once, without stop words.
@@ -232,7 +268,10 @@ impl<'a> Asked<'a> {
 
     /// The words as written that none of `chunks` holds, neither whole nor, for a name, in all of its pieces.
     pub(crate) fn missing_words(&self, chunks: &[Ordinal]) -> Vec<String> {
-        let is_held = |place: &usize, chunk: &Ordinal| self.terms[*place].postings.counts(chunk.0).is_some();
+        let is_held = |place: &usize, chunk: &Ordinal| {
+            let term = &self.terms[*place];
+            !term.is_guess && term.postings.counts(chunk.0).is_some()
+        };
         let missing = self.words.iter().filter(|word| {
             !chunks.iter().any(|chunk| {
                 is_held(&word.whole, chunk)

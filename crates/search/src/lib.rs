@@ -19,6 +19,7 @@ mod index;
 mod lexical;
 mod postings;
 mod sparse;
+mod spelling;
 mod top;
 mod vectors;
 

@@ -1,6 +1,7 @@
 //! The postings of a file, read in place: which chunks hold a term, and how often in each field.
 
 use crate::format::{FIELDS, Layout, Section, Strings, slice_of};
+use crate::spelling::is_one_slip;
 
 /// All terms of a file and their postings.
 #[derive(Clone, Copy)]
@@ -55,14 +56,34 @@ impl<'a> Postings<'a> {
                 std::cmp::Ordering::Less => low = middle + 1,
                 std::cmp::Ordering::Greater => high = middle,
                 std::cmp::Ordering::Equal => {
-                    return TermPostings {
-                        ordinals: slice_of(self.ends, self.ordinals, middle),
-                        counts: slice_of(self.ends, self.counts, middle),
-                    };
+                    return self.at(middle);
                 }
             }
         }
         TermPostings { ordinals: &[], counts: &[] }
+    }
+
+    /// The postings of the most frequent term that is one slip of the finger from `term` and begins as it does, the first
+    /// of equals; empty when there is none. O(terms).
+    pub(crate) fn find_misspelt(&self, term: &str) -> TermPostings<'a> {
+        let mut best = TermPostings { ordinals: &[], counts: &[] };
+        for place in 0..self.terms.len() {
+            let other = self.terms.bytes(place);
+            if other.first() == term.as_bytes().first() && is_one_slip(term.as_bytes(), other) {
+                let found = self.at(place);
+                if found.len() > best.len() {
+                    best = found;
+                }
+            }
+        }
+        best
+    }
+
+    fn at(&self, place: usize) -> TermPostings<'a> {
+        TermPostings {
+            ordinals: slice_of(self.ends, self.ordinals, place),
+            counts: slice_of(self.ends, self.counts, place),
+        }
     }
 }
 

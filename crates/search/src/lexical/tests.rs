@@ -84,6 +84,18 @@ fn words_that_no_given_chunk_holds_are_missing() {
 }
 
 #[test]
+fn a_misspelt_word_finds_what_it_was_meant_to_be() {
+    let book = index_of(&[
+        chunk(1, "Torque", &[], "The gearbox multiplies force."),
+        chunk(2, "Wheels", &[], "Rubber tyres grip."),
+    ]);
+    assert_snapshot!(found(&book, "gearbxo"), @"1 100% body");
+    assert_snapshot!(found(&book, "rubberr"), @"2 100% body");
+    assert_eq!(book.unknown_words("gearbxo").join(" "), "gearbxo", "a guess is no knowledge");
+    assert_snapshot!(found(&book, "tyrse"), @"");
+}
+
+#[test]
 fn an_unseen_term_is_the_most_telling() {
     let book = small_book();
     let idf = |text: &str| book.idf(&crate::analyze(text)[0]);
