@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Instant;
 
-use doubles::{Fault, GeminiDouble, Operation, Planned, Quota};
+use doubles::{Fault, GeminiDouble, Operation, Planned, Quota, Recorded};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -112,8 +113,11 @@ async fn a_killed_ingest_goes_on_where_it_was() {
     let mut killed = Running::start(&mut with_embedder(ingest(folder.path()), &gemini));
     eventually("two batches", async || (embedded(&gemini).len() >= 64).then_some(())).await;
     gemini.plan(Planned::new(Fault::Hang).on(Operation::Embed).always());
+    // A call that came before may still be on its way back.
+    let planned = Instant::now();
     let waiting = eventually("a call that waits", async || {
-        gemini.requests().iter().rposition(|request| request.completed.is_none())
+        let hangs = |request: &Recorded| request.received >= planned && request.completed.is_none();
+        gemini.requests().iter().rposition(hangs)
     })
     .await;
     killed.kill();
