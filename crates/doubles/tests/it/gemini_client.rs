@@ -112,8 +112,12 @@ async fn after_the_first_word_nothing_is_retried() {
 }
 
 #[tokio::test]
-async fn thinking_that_eats_the_answer_leads_to_the_next_model() {
-    check_one(Fault::MaxTokensAfterThinking, WHOLE, &[FIRST, SECOND]).await;
+async fn an_answer_eaten_by_thinking_gets_more_room_then_the_next_model() {
+    // The second request thinks as little as it can.
+    let without_thoughts = WHOLE.replace("+64+", "+0+");
+    check_one(Fault::MaxTokensAfterThinking, &without_thoughts, &[FIRST, FIRST]).await;
+    let eaten = || Planned::new(Fault::MaxTokensAfterThinking);
+    check(vec![eaten(), eaten()], WHOLE, &[FIRST, FIRST, SECOND]).await;
 }
 
 #[tokio::test]
