@@ -122,7 +122,7 @@ enum Command {
         #[arg(long, default_value_t = 45)]
         watch_seconds: u64,
     },
-    /// Mixed questions while the model's service fails at random: nothing undocumented, nothing lost, flat memory
+    /// Mixed questions while services fail and Docent is killed at random: nothing undocumented, nothing lost, flat memory
     Soak {
         /// How long
         #[arg(long, default_value_t = 5.0)]

@@ -62,9 +62,30 @@ impl Program {
     /// # Errors
     /// When it cannot be started or ends early; the last lines of its log are part of the message.
     pub fn start(setup: &Setup) -> Result<Self, String> {
+        let began = Instant::now();
         let address = free_address().map_err(|error| format!("no free port: {error}"))?;
+        let mut program = Self::launch(setup, address)?;
+        while !is_healthy(address) {
+            if let Some(words) = program.ended() {
+                return Err(format!("the program {words}"));
+            }
+            if began.elapsed() > START_PATIENCE {
+                return Err(format!("the program is not healthy:\n{}", program.last_words()));
+            }
+            std::thread::sleep(Duration::from_micros(500));
+        }
+        program.healthy_after = began.elapsed();
+        Ok(program)
+    }
+
+    /// Starts the program on `address` and waits for nothing. Its log goes on where an earlier life's ended.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn launch(setup: &Setup, address: SocketAddr) -> Result<Self, String> {
         let log = setup.data.with_extension("log");
-        let output = File::create(&log).map_err(|error| format!("{}: {error}", log.display()))?;
+        let output = File::options().create(true).append(true).open(&log);
+        let output = output.map_err(|error| format!("{}: {error}", log.display()))?;
         let mut command = Command::new(&setup.program);
         command.arg("serve").args(&setup.book);
         command.env_clear();
@@ -86,21 +107,15 @@ impl Program {
         }
         command.envs(setup.more.iter().cloned());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(output);
-        let began = Instant::now();
         let child =
             command.spawn().map_err(|error| format!("cannot start {}: {error}", setup.program.display()))?;
-        let mut program = Self { child, address, healthy_after: Duration::ZERO, log };
-        while !is_healthy(address) {
-            if let Ok(Some(status)) = program.child.try_wait() {
-                return Err(format!("the program ended with {status}:\n{}", program.last_words()));
-            }
-            if began.elapsed() > START_PATIENCE {
-                return Err(format!("the program is not healthy:\n{}", program.last_words()));
-            }
-            std::thread::sleep(Duration::from_micros(500));
-        }
-        program.healthy_after = began.elapsed();
-        Ok(program)
+        Ok(Self { child, address, healthy_after: Duration::ZERO, log })
+    }
+
+    /// How it ended and its last words, when it is over.
+    pub fn ended(&mut self) -> Option<String> {
+        let status = self.child.try_wait().ok()??;
+        Some(format!("ended with {status}:\n{}", self.last_words()))
     }
 
     /// What the system says now.
@@ -167,7 +182,7 @@ impl Drop for Program {
 }
 
 /// A port that was free a moment ago.
-fn free_address() -> io::Result<SocketAddr> {
+pub fn free_address() -> io::Result<SocketAddr> {
     TcpListener::bind(("127.0.0.1", 0))?.local_addr()
 }
 

@@ -3,7 +3,8 @@
 # when they are there. Needs python3 with venv, and PyPI the first time.
 set -euo pipefail
 cd "$(dirname "$0")"
-if cmp --silent requirements.txt .venv/requirements.txt; then
+# A Python that was updated or moved away leaves an environment that does not start.
+if cmp --silent requirements.txt .venv/requirements.txt && .venv/bin/python -c pass 2>/dev/null; then
     exit 0
 fi
 rm -rf .venv

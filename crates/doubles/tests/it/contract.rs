@@ -6,7 +6,7 @@ use std::process::Command;
 
 use doubles::{GeminiDouble, HubDouble, OpenAiDouble, QdrantDouble};
 
-use crate::support::skip;
+use crate::support::python;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("contract")
@@ -14,11 +14,7 @@ fn folder() -> PathBuf {
 
 /// Runs one of the scripts, or says that it was left out.
 async fn run(script: &str, arguments: &[&str]) {
-    let python = folder().join(".venv/bin/python");
-    if !folder().join(".venv/requirements.txt").exists() {
-        skip(script, "run crates/doubles/contract/setup.sh first");
-        return;
-    }
+    let Some(python) = python(&folder(), script) else { return };
     let mut command = Command::new(python);
     // Keys of the real services must not leak into the test, nor a proxy stand between it and loopback.
     for variable in

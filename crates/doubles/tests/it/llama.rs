@@ -13,7 +13,7 @@ use docent::providers::{
 use futures_util::StreamExt;
 use serde_json::Value;
 
-use crate::support::{prompt, skip};
+use crate::support::{prompt, python};
 
 const KEY: &str = "local-key";
 
@@ -37,11 +37,7 @@ impl Llama {
     /// Starts the server, or says that the test was left out.
     async fn start() -> Option<Self> {
         let folder: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("contract/llama");
-        if !folder.join(".venv/requirements.txt").exists() {
-            skip("llama.cpp", "run crates/doubles/contract/llama/setup.sh first");
-            return None;
-        }
-        let mut process = Command::new(folder.join(".venv/bin/python"))
+        let mut process = Command::new(python(&folder, "llama.cpp")?)
             .arg(folder.join("serve.py"))
             .arg(KEY)
             .stdin(Stdio::piped())

@@ -1,6 +1,7 @@
 //! What the tests share: clients with short limits, a prompt, and a way to write down what a stream said.
 
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use docent::providers::{
@@ -83,4 +84,18 @@ pub fn skip(what: &str, remedy: &str) {
     assert!(std::env::var("DOCENT_TEST_ALL").as_deref() != Ok("1"), "{what} is required: {remedy}");
     // Not by a macro: those are captured by the test harness.
     let _ = writeln!(std::io::stderr(), "skipped {what}: {remedy}");
+}
+
+/// The Python of an environment that a `setup.sh` made in `folder`. `None`, with a word, when there is none or when it
+/// was made for other requirements than `requirements.txt` names now.
+pub fn python(folder: &Path, what: &str) -> Option<PathBuf> {
+    // The script copies the file last: equal files mean that all of it is installed.
+    let installed = std::fs::read(folder.join(".venv/requirements.txt")).ok();
+    let remedy = match (&installed, std::fs::read(folder.join("requirements.txt")).ok()) {
+        (None, _) => "first",
+        (installed, wanted) if *installed != wanted => "again: its requirements have changed",
+        _ => return Some(folder.join(".venv/bin/python")),
+    };
+    skip(what, &format!("run {} {remedy}", folder.join("setup.sh").display()));
+    None
 }
