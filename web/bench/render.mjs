@@ -17,7 +17,7 @@ for (let text = SECTION; tokens.length < 2000; text += SECTION) tokens.push(...S
 tokens.length = 2000;
 
 const OURS = `import { MarkdownStream } from ${JSON.stringify(here('../widget/src/render.ts'))};
-window.begin = (root) => new MarkdownStream(root, { document });
+window.begin = (root) => new MarkdownStream(root, {});
 window.step = (stream, token) => stream.push(token);`;
 const THEIRS = `import { createElement } from 'react'; import { flushSync } from 'react-dom'; import { createRoot } from 'react-dom/client'; import { Streamdown } from 'streamdown';
 window.begin = (node) => ({ root: createRoot(node), text: '' });

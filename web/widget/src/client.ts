@@ -1,7 +1,7 @@
 // Asks the server and keeps asking until there is an answer or a reason: waits while a Space wakes or the reader is
 // offline, and takes up a cut stream where it broke. Knows no DOM; what happens is told as a stream of `Progress`.
 
-import { readEvent, SseDecoder, type ChatEvent, type Source, readSources } from './transcript.ts';
+import { list, readEvent, readSources, SseDecoder, text, type ChatEvent, type Source } from './transcript.ts';
 
 /** The body of `POST api/chat`. */
 export interface Question {
@@ -17,7 +17,7 @@ export interface Question {
 /** Why there is no answer yet. `starting`: the server (or its host) is waking; `busy`: it asked us to come back. */
 export type WaitReason = 'starting' | 'busy' | 'offline' | 'unreachable' | 'resuming';
 
-/** What the reader's side shows while an answer comes. `error` with `retryable` offers a retry button. */
+/** What the reader's side shows while an answer comes. */
 export type Progress = ChatEvent | { type: 'waiting'; reason: WaitReason; seconds: number };
 
 /** A message as `GET api/conversation/{id}` returns it. */
@@ -50,16 +50,14 @@ const BUSY_LIMIT_S = 20;
 /** A sleeping server must not keep the button from the page. */
 const LANGUAGE_LIMIT_MS = 2000;
 
-class Cut extends Error {}
-
 const browser: Surroundings = {
   fetch: (...input) => fetch(...input),
   sleep: (milliseconds, signal) =>
     new Promise((resolve) => {
-      const timer = setTimeout(resolve, milliseconds);
-      signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
+      setTimeout(resolve, milliseconds);
+      signal.addEventListener('abort', () => resolve(), { once: true });
     }),
-  online: () => navigator.onLine !== false,
+  online: () => navigator.onLine,
 };
 
 /** The server at one base address. Every path is relative to it, so it works under a path prefix. */
@@ -68,7 +66,7 @@ export class Client {
   readonly #around: Surroundings;
 
   constructor(base: string, around: Surroundings = browser) {
-    this.#base = base && !base.endsWith('/') ? base + '/' : base;
+    this.#base = base.replace(/[^/]$/, '$&/');
     this.#around = around;
   }
 
@@ -77,98 +75,70 @@ export class Client {
    * tells the server to stop the paid call. After an abort nothing more is yielded.
    */
   async *ask(question: Question, signal: AbortSignal): AsyncGenerator<Progress> {
-    const { sleep, online } = this.#around;
-    const seen: Seen = { started: false, ended: false };
+    const seen: Seen = {};
     let waited = 0;
-    let reached = false;
+    let limit = UNREACHABLE_LIMIT_MS;
     for (let attempt = 0; !signal.aborted; attempt++) {
       let reason: WaitReason = 'unreachable';
       let seconds = Math.min(2 + attempt * 2, 10);
       try {
-        const response = await this.#fetch('api/chat', {
-          method: 'POST',
-          headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
-          body: JSON.stringify(question),
-          signal,
-        });
+        const response = await this.#post('api/chat', question, signal);
+        limit = WAKE_LIMIT_MS;
         if (isStream(response)) {
           yield* this.#follow(response, seen, signal);
           // Cut before the first event: nothing was said, so the question is simply asked again.
           if (seen.started || signal.aborted) return;
-        }
-        reached = true;
-        const problem = isStream(response) ? null : await readProblem(response);
-        if (!problem) reason = 'resuming';
-        else if (problem.code === 'conversation_not_found' && question.conversation_id) {
-          // The server has forgotten it, perhaps with its disk: the question begins a new one.
-          question = { ...question, conversation_id: undefined };
-          continue;
-        } else if (problem.code === 'starting') {
-          reason = 'starting';
-          seconds = problem.retry_after ?? Math.min(2 + attempt, 5);
-        } else if (problem.status === 429 && (problem.retry_after ?? 5) <= BUSY_LIMIT_S && attempt < 4) {
-          reason = 'busy';
-          seconds = problem.retry_after ?? 5;
+          reason = 'resuming';
         } else {
-          yield { type: 'error', code: problem.code, message: problem.message, retry_after: problem.retry_after };
-          return;
+          const { status, code, message, after } = await readProblem(response);
+          if (code === 'conversation_not_found' && question.conversation_id) {
+            // The server has forgotten it, perhaps with its disk: the question begins a new one.
+            question = { ...question, conversation_id: undefined };
+            continue;
+          }
+          if (code === 'starting') {
+            reason = code;
+            seconds = after ?? Math.min(2 + attempt, 5);
+          } else if (status === 429 && (after ?? 5) <= BUSY_LIMIT_S && attempt < 4) {
+            reason = 'busy';
+            seconds = after ?? 5;
+          } else {
+            yield { type: 'error', code, message };
+            return;
+          }
         }
       } catch {
         if (signal.aborted) return;
-        if (!online()) reason = 'offline';
+        if (!this.#around.online()) reason = 'offline';
       }
-      if (waited >= (reached ? WAKE_LIMIT_MS : UNREACHABLE_LIMIT_MS) && reason !== 'offline') {
-        yield { type: 'error', code: 'unreachable', message: '' };
-        return;
-      }
-      yield { type: 'waiting', reason, seconds };
       // Offline costs no patience: it may last as long as a train ride.
-      if (reason !== 'offline') waited += seconds * 1000;
-      await sleep(reason === 'offline' ? 1000 : seconds * 1000, signal);
+      if (reason === 'offline') seconds = 1;
+      else if (waited >= limit) {
+        yield { type: 'error', code: 'unreachable' };
+        return;
+      } else waited += seconds * 1000;
+      yield { type: 'waiting', reason, seconds };
+      await this.#around.sleep(seconds * 1000, signal);
     }
   }
 
   /** The messages of a conversation, oldest first, or `null` when it is gone or cannot be read now. */
   async conversation(id: string, signal: AbortSignal): Promise<StoredMessage[] | null> {
-    try {
-      const response = await this.#fetch(`api/conversation/${encodeURIComponent(id)}`, { signal });
-      if (!response.ok) return null;
-      const body = (await response.json()) as { messages?: unknown };
-      return (Array.isArray(body.messages) ? body.messages : []).map((raw: Record<string, unknown>) => ({
-        id: String(raw?.id ?? ''),
-        role: raw?.role === 'user' ? 'user' : 'assistant',
-        content: typeof raw?.content === 'string' ? raw.content : '',
-        sources: readSources(raw?.sources),
-        outcome: typeof raw?.outcome === 'string' ? raw.outcome : undefined,
-      }));
-    } catch {
-      return null;
-    }
+    const body = await this.#json(`api/conversation/${id}`, { signal });
+    return body && list(body.messages).map((item) => {
+      const raw = (item ?? {}) as Record<string, unknown>;
+      return { id: text(raw.id), role: text(raw.role), content: text(raw.content), sources: readSources(raw.sources), outcome: text(raw.outcome) };
+    });
   }
 
   /** Sends a reader's verdict. A failure is returned, not thrown: thanks are only shown when it arrived. */
-  async feedback(verdict: { message_id: string; helpful: boolean; reason?: string; note?: string }, signal: AbortSignal): Promise<boolean> {
-    try {
-      const response = await this.#fetch('api/feedback', {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(verdict),
-        signal,
-      });
-      return response.ok;
-    } catch {
-      return false;
-    }
+  feedback(verdict: { message_id: string; helpful: boolean; reason?: string; note?: string }, signal: AbortSignal): Promise<boolean> {
+    return this.#post('api/feedback', verdict, signal).then(({ ok }) => ok, () => false);
   }
 
   /** The widget's words in other languages, or `null` when they do not come in time: then English must do. */
-  async languages(signal: AbortSignal): Promise<Record<string, Record<string, string>> | null> {
-    try {
-      const response = await this.#fetch('widget-languages.json', { cache: 'default', signal: AbortSignal.any([signal, AbortSignal.timeout(LANGUAGE_LIMIT_MS)]) });
-      return response.ok ? await response.json() : null;
-    } catch {
-      return null;
-    }
+  languages(signal: AbortSignal): Promise<Record<string, Record<string, string>> | null> {
+    return this.#json('widget-languages.json', { cache: 'default', signal: AbortSignal.any([signal, AbortSignal.timeout(LANGUAGE_LIMIT_MS)]) });
   }
 
   #fetch(path: string, init: RequestInit): Promise<Response> {
@@ -176,111 +146,107 @@ export class Client {
     return this.#around.fetch(this.#base + path, { credentials: 'omit', cache: 'no-store', ...init });
   }
 
+  #post(path: string, body: unknown, signal: AbortSignal): Promise<Response> {
+    return this.#fetch(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body), signal });
+  }
+
+  /** What stands at an address, or `null` when it cannot be had. */
+  async #json(path: string, init: RequestInit): Promise<any> {
+    try {
+      const response = await this.#fetch(path, init);
+      return response.ok ? await response.json() : null;
+    } catch {
+      return null;
+    }
+  }
+
   /** Reads a stream to its end and, when it is cut, goes on from the last event seen. */
   async *#follow(response: Response, seen: Seen, signal: AbortSignal): AsyncGenerator<Progress> {
-    let tries = 0;
-    for (;;) {
+    const { online, sleep } = this.#around;
+    for (let tries = 0; ;) {
       const before = seen.lastId;
       try {
-        if (response.body) yield* read(response.body, seen, signal);
+        yield* read(response, seen, signal);
       } catch {
         // A cut connection is not an outcome: fall through and resume.
       }
       if (signal.aborted || seen.ended || !seen.started) return;
       if (seen.lastId !== before) tries = 0;
-      let resumed: Response | null = null;
+      let resumed = false;
       while (seen.messageId && !resumed && tries < RESUME_TRIES) {
-        yield { type: 'waiting', reason: this.#around.online() ? 'resuming' : 'offline', seconds: 1 + tries };
-        await this.#around.sleep((1 + tries) * 1000, signal);
-        if (signal.aborted) return;
-        if (this.#around.online()) tries++;
+        const seconds = 1 + tries;
+        yield { type: 'waiting', reason: online() ? 'resuming' : 'offline', seconds };
+        await sleep(seconds * 1000, signal);
+        if (online()) tries++;
         try {
-          const again = await this.#fetch(`api/chat/${encodeURIComponent(seen.messageId)}/events`, {
-            headers: { accept: 'text/event-stream', ...(seen.lastId ? { 'last-event-id': seen.lastId } : {}) },
-            signal,
-          });
-          if (isStream(again)) resumed = again;
-          else if (again.status === 404 || again.status === 410) break;
+          response = await this.#fetch(`api/chat/${encodeURIComponent(seen.messageId)}/events`, { headers: seen.lastId ? { 'last-event-id': seen.lastId } : {}, signal });
+          resumed = isStream(response);
+          if (response.status === 404 || response.status === 410) break;
         } catch {
           if (signal.aborted) return;
         }
       }
       if (!resumed) {
-        yield { type: 'error', code: 'cut', message: '' };
+        yield { type: 'error', code: 'cut' };
         return;
       }
-      response = resumed;
     }
   }
 }
 
+/** What of an answer has arrived. */
 interface Seen {
   messageId?: string;
   lastId?: string;
   /** Whether any event arrived. */
-  started: boolean;
-  ended: boolean;
+  started?: boolean;
+  ended?: boolean;
 }
 
-async function* read(body: ReadableStream<Uint8Array>, seen: Seen, signal: AbortSignal): AsyncGenerator<ChatEvent> {
-  const reader = body.getReader();
+async function* read(response: Response, seen: Seen, signal: AbortSignal): AsyncGenerator<ChatEvent> {
+  const reader = response.body!.getReader();
   const decoder = new SseDecoder();
+  const cancel = (): void => void reader.cancel().catch(() => {});
   try {
-    for (;;) {
-      const { done, value } = await withinSilence(reader.read());
-      const frames = done ? decoder.end() : decoder.push(value);
-      for (const frame of frames) {
-        // A resumed stream may begin with an event that we already have.
-        if (frame.id !== undefined && frame.id === seen.lastId) continue;
+    for (let over = false; !over;) {
+      // A silent connection is dead: it ends like one that was cut.
+      const timer = setTimeout(cancel, SILENCE_LIMIT_MS);
+      const { done, value } = await reader.read().finally(() => clearTimeout(timer));
+      over = done;
+      for (const frame of value ? decoder.push(value) : decoder.end()) {
         const event = readEvent(frame);
-        // Half a frame at a cut is not JSON: its id must not count as seen.
-        if (!event) continue;
-        // Before an `error` the server says the same in a token without number, for pages that know only tokens.
-        if (event.type === 'token' && frame.id === undefined && seen.lastId !== undefined) continue;
+        // A resumed stream may begin with an event that we already have. Half a frame at a cut is not JSON: its id must
+        // not count as seen. Before an `error` the server says the same in a token without number, for older pages.
+        if (!event || (seen.lastId && (frame.id === seen.lastId || (event.type === 'token' && !frame.id)))) continue;
         seen.started = true;
         if (frame.id) seen.lastId = frame.id;
-        if (event.type === 'metadata' && event.message_id) seen.messageId = event.message_id;
-        if (event.type === 'done' || event.type === 'error') seen.ended = true;
+        if (event.message_id) seen.messageId = event.message_id;
+        seen.ended = event.type === 'done' || event.type === 'error';
         yield event;
         if (seen.ended || signal.aborted) return;
       }
-      if (done) return;
     }
   } finally {
-    reader.cancel().catch(() => {});
+    cancel();
   }
 }
 
-function withinSilence<T>(promise: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout>;
-  const silence = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Cut()), SILENCE_LIMIT_MS);
-  });
-  return Promise.race([promise, silence]).finally(() => clearTimeout(timer));
-}
-
 const isStream = (response: Response): boolean =>
-  response.ok && (response.headers.get('content-type') ?? '').startsWith('text/event-stream');
+  response.ok && !!response.headers.get('content-type')?.startsWith('text/event-stream');
 
 /**
  * What a reply that is not a stream means. A page instead of JSON is what a host shows while it wakes a sleeping
  * Space, whatever its status, so it counts as `starting`.
  */
-async function readProblem(response: Response): Promise<{ status: number; code: string; message: string; retry_after?: number }> {
-  const { status } = response;
-  const after = Number.parseFloat(response.headers.get('retry-after') ?? '');
-  const retry_after = Number.isFinite(after) && after >= 0 ? after : undefined;
-  let body: Record<string, unknown> | null = null;
-  try {
-    body = await response.json();
-  } catch {
-    // Not JSON: handled below.
-  }
-  if (!body || typeof body !== 'object') {
-    const fault = status >= 400 && status < 500 && status !== 404;
-    return { status, code: fault ? `http_${status}` : 'starting', message: '', retry_after };
-  }
-  const said = (key: string): string => (typeof body[key] === 'string' ? (body[key] as string) : '');
-  const starting = status === 503 && (said('code') === 'starting' || said('status') === 'starting');
-  return { status, code: starting ? 'starting' : said('code') || `http_${status}`, message: said('detail') || said('message') || said('title'), retry_after };
+async function readProblem(response: Response): Promise<{ status: number; code: string; message: string; after: number | undefined }> {
+  const { status, headers } = response;
+  const seconds = Number.parseFloat(headers.get('retry-after')!);
+  const body = await response.json().catch(() => null);
+  const starting = body ? status === 503 && [body.code, body.status].includes('starting') : status < 400 || status === 404 || status > 499;
+  return {
+    status,
+    code: starting ? 'starting' : text(body?.code) || `http_${status}`,
+    message: text(body?.detail) || text(body?.message) || text(body?.title),
+    after: seconds >= 0 ? seconds : undefined,
+  };
 }

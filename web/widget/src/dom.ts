@@ -3,17 +3,16 @@
 
 type Attributes = Record<string, string | boolean | number | null | undefined | ((event: never) => void)>;
 
-/** Makes an element. Functions become listeners, `true` an empty attribute, `false`/`null` nothing, the rest text. */
+/** Makes an element. Functions become listeners, `true` an empty attribute, `false`, `null` and '' nothing, the rest text. */
 export function h<K extends keyof HTMLElementTagNameMap>(
-  name: K, attributes: Attributes = {}, ...children: (Node | string | null | false | undefined)[]
+  name: K, attributes: Attributes = {}, ...children: (Node | string | number | null | false | undefined)[]
 ): HTMLElementTagNameMap[K] {
   const element = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
     if (typeof value === 'function') element.addEventListener(key, value as (event: Event) => void);
-    else if (value === true) element.setAttribute(key, '');
-    else if (value !== false && value !== null && value !== undefined) element.setAttribute(key, String(value));
+    else if (value || value === 0) element.setAttribute(key, value === true ? '' : String(value));
   }
-  element.append(...children.filter((child): child is Node | string => Boolean(child)));
+  element.append(...(children.filter(Boolean) as Node[]));
   return element;
 }
 
@@ -27,13 +26,11 @@ const PATHS = {
   done: 'M5 12.5l4.5 4.5L19 7.5',
   retry: 'M19 12a7 7 0 1 1-2-4.9M19 4v4h-4',
   up: 'M7 20V10l4-7c1.5 0 2.4 1.2 2 2.6L12.2 9H18a2 2 0 0 1 2 2.4l-1.3 6.8A2.2 2.2 0 0 1 16.5 20zM7 20H4V10h3',
-  down: 'M7 4v10l4 7c1.5 0 2.4-1.2 2-2.6L12.2 15H18a2 2 0 0 0 2-2.4l-1.3-6.8A2.2 2.2 0 0 0 16.5 4zM7 4H4v10h3',
   quote: 'M5 12h4v6H4v-5c0-4 1.5-6 4-7M15 12h4v6h-5v-5c0-4 1.5-6 4-7',
-  page: 'M7 3h7l4 4v14H7zM14 3v4h4M10 12h5M10 16h5',
 };
 
-/** The name of an icon. */
-export type IconName = keyof typeof PATHS;
+/** The name of an icon; `down` is `up` turned over. */
+export type IconName = keyof typeof PATHS | 'down';
 
 /** An icon, hidden from assistive technology: its button carries the name. */
 export function icon(name: IconName): SVGElement {
@@ -42,19 +39,30 @@ export function icon(name: IconName): SVGElement {
   svg.setAttribute('viewBox', '0 0 24 24');
   svg.setAttribute('aria-hidden', 'true');
   const path = document.createElementNS(namespace, 'path');
-  path.setAttribute('d', PATHS[name]);
+  path.setAttribute('d', PATHS[name === 'down' ? 'up' : name]);
+  if (name === 'down') path.setAttribute('transform', 'rotate(180 12 12)');
   svg.append(path);
   return svg;
 }
 
+/** A button that does something; its type keeps it from sending a form. */
+export function button(className: string, act: (event: MouseEvent) => void, ...children: (Node | string)[]): HTMLButtonElement {
+  return h('button', { type: 'button', class: className, click: act }, ...children);
+}
+
 /** A button that shows an icon and is called by its label. */
 export function iconButton(name: IconName, label: string, act: (event: MouseEvent) => void, className = 'tool'): HTMLButtonElement {
-  return h('button', { type: 'button', class: className, 'aria-label': label, title: label, click: act }, icon(name));
+  const made = button(className, act);
+  relabel(made, name, label);
+  return made;
 }
 
 /** Swaps the icon and the label of a button made by `iconButton`. */
 export function relabel(button: HTMLButtonElement, name: IconName, label: string): void {
   button.replaceChildren(icon(name));
-  button.setAttribute('aria-label', label);
-  button.title = label;
+  button.ariaLabel = button.title = label;
 }
+
+/** Questions to choose from. */
+export const chips = (questions: string[], ask: (question: string) => void): HTMLElement =>
+  h('ul', { class: 'chips' }, ...questions.map((question) => h('li', { dir: 'auto' }, button('chip', () => ask(question), question))));

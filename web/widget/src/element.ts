@@ -2,13 +2,14 @@
 // `define.ts` registers it. Everything it listens to or fetches ends with the element through one AbortController.
 
 import { Client, type Question } from './client.ts';
-import { h, icon, iconButton, relabel } from './dom.ts';
+import { button, chips, h, icon, iconButton, relabel } from './dom.ts';
 import { Memory } from './memory.ts';
 import { Preview } from './preview.ts';
 import { asContext, LONGEST, selectedText, watchSelection } from './selection.ts';
 import { en, fill, isRightToLeft, TRANSLATED, type Strings } from './strings.ts';
 import { css } from './styles.ts';
 import { pageIsDark, watchTheme } from './theme.ts';
+import { list, text } from './transcript.ts';
 import { Turn, type TurnHost } from './turn.ts';
 
 /** What the server accepts as a question. */
@@ -208,12 +209,17 @@ export class DocentChat extends Base implements TurnHost {
     if (!message || this.#running || !this.#alive || !this.#root) return;
     if (!this.#turns.length) this.#log.replaceChildren();
     this.#turns.at(-1)?.retire();
-    const turn = new Turn(this, message, this.#context ?? undefined);
+    await this.#run(this.#begin(message, this.#context));
+  }
+
+  /** Puts a new turn at the end of the log. */
+  #begin(question: string, context?: string | null): Turn {
+    const turn = new Turn(this, question, context ?? undefined);
     turn.root.addEventListener('grow', () => this.#stick());
     this.#turns.push(turn);
     this.#log.append(turn.root);
     if (this.#turns.length > TURN_LIMIT) this.#turns.shift()!.root.remove();
-    await this.#run(turn);
+    return turn;
   }
 
   async retry(turn: Turn): Promise<void> {
@@ -261,8 +267,8 @@ export class DocentChat extends Base implements TurnHost {
     const question: Question = {
       message: turn.question,
       mode: turn.context ? 'selection' : 'general',
-      ...(turn.context ? { context: turn.context } : {}),
-      ...(this.#conversation ? { conversation_id: this.#conversation } : {}),
+      context: turn.context,
+      conversation_id: this.#conversation ?? undefined,
       ...this.#place(),
     };
     this.#say('docent-ask', { mode: question.mode });
@@ -274,8 +280,7 @@ export class DocentChat extends Base implements TurnHost {
         this.#memory.remember(event.conversation_id);
       }
       turn.take(event);
-      if (event.type === 'done') outcome = event.outcome;
-      if (event.type === 'error') outcome = event.code;
+      if (event.type === 'done' || event.type === 'error') outcome = event.outcome || event.code!;
       if (event.type !== 'token') this.#stick();
     }
     if (turn.state === 'asking') turn.finish('stopped');
@@ -291,11 +296,12 @@ export class DocentChat extends Base implements TurnHost {
   /** Where the reader is: sent with the question, so that the answer can prefer this version and language. */
   #place(): Pick<Question, 'page' | 'version' | 'locale'> {
     if (this.#isPage) return {};
-    const meta = (name: string): string | undefined =>
-      document.querySelector(`meta[name="${name}"], meta[name="docsearch:${name.replace('docusaurus_', '')}"]`)?.getAttribute('content') || undefined;
-    const version = this.getAttribute('version') || meta('docusaurus_version');
-    const locale = this.getAttribute('locale') || meta('docusaurus_locale');
-    return { page: location.origin + location.pathname, ...(version ? { version } : {}), ...(locale ? { locale } : {}) };
+    // An attribute of ours, else what Docusaurus writes for its search. What is undefined is not sent.
+    const told = (name: string): string | undefined =>
+      this.getAttribute(name) || document.querySelector<HTMLMetaElement>(`meta[name="docusaurus_${name}"],meta[name="docsearch:${name}"]`)?.content || undefined;
+    const version = told('version');
+    const locale = told('locale');
+    return { page: location.origin + location.pathname, version, locale };
   }
 
   #say(name: string, detail?: unknown): void {
@@ -405,21 +411,18 @@ export class DocentChat extends Base implements TurnHost {
     this.#conversation = id;
     this.#memory.remember(id);
     this.#log.replaceChildren();
-    for (let index = 0; index < messages.length; index++) {
-      const message = messages[index]!;
-      if (message.role !== 'user') continue;
-      const turn = new Turn(this, message.content);
-      const reply = messages[index + 1]?.role === 'assistant' ? messages[index + 1]! : null;
-      if (reply) {
-        turn.take({ type: 'metadata', conversation_id: id, message_id: reply.id });
+    messages.forEach((message, index) => {
+      if (message.role !== 'user') return;
+      const turn = this.#begin(message.content);
+      const reply = messages[index + 1];
+      const answered = reply && reply.role !== 'user';
+      if (answered) {
+        turn.take({ type: 'metadata', message_id: reply.id });
         turn.take({ type: 'sources', sources: reply.sources });
         turn.take({ type: 'token', content: reply.content });
       }
-      turn.finish(!reply || reply.outcome === 'stopped' ? 'stopped' : 'answered');
-      turn.root.addEventListener('grow', () => this.#stick());
-      this.#turns.push(turn);
-      this.#log.append(turn.root);
-    }
+      turn.finish(!answered || reply.outcome === 'stopped' ? 'stopped' : 'answered');
+    });
     this.#scrollTo(this.#log.scrollHeight);
   }
 
@@ -461,27 +464,25 @@ export class DocentChat extends Base implements TurnHost {
 
   #welcome(): void {
     const { strings } = this;
-    const chip = (question: string): HTMLElement =>
-      h('li', {}, h('button', { type: 'button', class: 'chip', dir: 'auto', click: () => {
-        this.#field.focus();
-        void this.ask(question);
-      } }, question));
     const last = this.#conversation || this.#memory.current() ? null : this.#memory.last();
     this.#log.replaceChildren(h('div', { class: 'welcome' }, h('h3', {}, strings.welcome),
-      h('ul', { class: 'chips' }, ...this.#exampleQuestions().map(chip)),
-      last && h('button', { type: 'button', class: 'button plain', click: () => {
+      chips(this.#exampleQuestions(), (question) => {
+        this.#field.focus();
+        void this.ask(question);
+      }),
+      last && button('button plain', () => {
         void this.#load(last);
         this.#field.focus();
-      } }, strings.resume), h('slot', { name: 'welcome' })));
+      }, strings.resume), h('slot', { name: 'welcome' })));
   }
 
+  /** Up to five questions to begin with. */
   #exampleQuestions(): string[] {
     const { strings } = this;
     const examples = this.#examples ?? listOf(this.getAttribute('examples'));
-    if (examples?.length) return examples.slice(0, 5);
     // What the book speaks of becomes a question in the reader's words; a heading that asks already is one.
-    const topics = listOf(this.getAttribute('topics'))?.slice(0, 5).map((topic) => (/[?？؟]$/.test(topic) ? topic : fill(strings.about, { topic })));
-    return topics?.length ? topics : strings.starters.split('|');
+    const topics = (): string[] => listOf(this.getAttribute('topics')).map((topic) => (/[?？؟]$/.test(topic) ? topic : fill(strings.about, { topic })));
+    return [examples, topics(), strings.starters.split('|')].find((questions) => questions.length)!.slice(0, 5);
   }
 
   /** Listens to the page and to the keys. */
@@ -493,12 +494,13 @@ export class DocentChat extends Base implements TurnHost {
       if (this.#isPage || hotkey === 'none' || event.key.toLowerCase() !== hotkey) return;
       if (!(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey || event.repeat) return;
       event.preventDefault();
-      const text = this.getAttribute('selection') === 'off' ? '' : selectedText(this.getAttribute('selection'));
+      const selection = this.getAttribute('selection');
+      const selected = selection === 'off' ? '' : selectedText(selection);
       if (this.open && root.activeElement) this.close();
-      else if (text) this.askAbout(text);
+      else if (selected) this.askAbout(selected);
       else this.show();
     }, { signal });
-    for (const type of ['keydown', 'keyup', 'keypress'] as const) {
+    for (const type of ['keydown', 'keyup', 'keypress']) {
       root.addEventListener(type, (raw) => {
         const event = raw as KeyboardEvent;
         if (type === 'keydown' && event.key === 'Escape' && !event.isComposing) this.#escape(event);
@@ -539,7 +541,7 @@ export class DocentChat extends Base implements TurnHost {
       !this.#isPage && iconButton('close', strings.close, () => this.close()));
     this.#panel = h('section', { class: 'panel', part: 'panel', 'aria-labelledby': 'title', role: this.#isPage ? 'region' : 'dialog', hidden: !this.#isPage },
       header, this.#log, h('footer', {}, this.#badge, form, h('p', { class: 'caution' }, strings.caution)), this.#announcer);
-    this.#launcher = h('button', { type: 'button', class: 'launcher filled', part: 'launcher', 'aria-expanded': 'false', 'aria-haspopup': 'dialog',
+    this.#launcher = h('button', { class: 'launcher filled', part: 'launcher', 'aria-expanded': 'false', 'aria-haspopup': 'dialog',
       hidden: this.#isPage, click: () => this.show() }, icon('ask'), h('span'));
     this.#root = h('div', { class: this.#isPage ? 'root page' : 'root', lang: language, dir: isRightToLeft(language) ? 'rtl' : 'ltr' },
       this.#launcher, this.#panel);
@@ -566,13 +568,12 @@ export class DocentChat extends Base implements TurnHost {
 }
 
 /** An attribute's list: JSON, or one a line. */
-function listOf(value: string | null): string[] | null {
-  if (!value) return null;
+function listOf(value: string | null): string[] {
+  let lines: unknown[] = value?.split('\n') ?? [];
   try {
-    const parsed: unknown = JSON.parse(value);
-    if (Array.isArray(parsed)) return parsed.filter((item): item is string => typeof item === 'string');
+    lines = JSON.parse(value!) ?? lines;
   } catch {
     // Not JSON: lines.
   }
-  return value.split('\n').map((line) => line.trim()).filter(Boolean);
+  return list(lines).map((line) => text(line).trim()).filter(Boolean);
 }

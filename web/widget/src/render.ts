@@ -2,11 +2,11 @@
 // text from text nodes, addresses pass `safeUrl`. Closed blocks are frozen; only the open tail is read again.
 
 import { blocks, linesOf, type Block } from './blocks.ts';
+import { h } from './dom.ts';
 import { inlines, type Inline } from './inlines.ts';
 
-/** What the surroundings decide: the document that makes nodes, and what citations, links and code look like. */
+/** What the surroundings decide: what citations, links and code look like. */
 export interface RenderOptions {
-  document: Document;
   /** Whether `[n]` is a citation; when it is not, the marker stays text. */
   isCitation?: (n: number) => boolean;
   /** The node for citation `n`. */
@@ -84,7 +84,7 @@ export class MarkdownStream {
     this.#open = [];
     this.#openText = null;
     parsed.forEach((block, index) => {
-      const node = this.#block(block, index < frozen);
+      const node = blockNode(block, index < frozen, this.#options);
       this.#root.append(node);
       if (index >= frozen) this.#open.push(node);
     });
@@ -100,92 +100,66 @@ export class MarkdownStream {
       }
     }
   }
+}
 
-  #element<K extends keyof HTMLElementTagNameMap>(name: K, ...children: (Node | string)[]): HTMLElementTagNameMap[K] {
-    const element = this.#options.document.createElement(name);
-    element.append(...children);
-    return element;
-  }
+type Children = (Node | string)[];
 
-  #block(block: Block, closed: boolean): HTMLElement {
-    switch (block.type) {
-      case 'paragraph':
-        return this.#element('p', ...this.#inlines(block.text));
-      case 'heading':
-        return this.#element(`h${Math.min(6, block.level + (this.#options.headingShift ?? 0))}` as 'h1', ...this.#inlines(block.text));
-      case 'rule':
-        return this.#element('hr');
-      case 'quote':
-        return this.#element('blockquote', ...block.blocks.map((inner) => this.#block(inner, closed)));
-      case 'code': {
-        const code = this.#element('code', block.text);
-        const pre = this.#element('pre', code);
-        const language = /^[\w+#.-]*/.exec(block.info)![0];
-        if (language) code.className = 'language-' + language;
-        if (closed) this.#options.code?.(pre, code, language);
-        return pre;
-      }
-      case 'list': {
-        const list = this.#element(block.start === null ? 'ul' : 'ol');
-        if (block.start !== null && block.start !== 1) list.setAttribute('start', String(block.start));
-        for (const item of block.items) {
-          const children = item.flatMap((inner): (Node | string)[] =>
-            inner.type === 'paragraph' && !block.loose ? this.#inlines(inner.text) : [this.#block(inner, closed)]);
-          list.append(this.#element('li', ...children));
-        }
-        return list;
-      }
-      case 'table': {
-        const row = (cells: string[], name: 'th' | 'td'): HTMLElement =>
-          this.#element('tr', ...cells.map((text, column) => {
-            const cell = this.#element(name, ...this.#inlines(text));
-            if (block.align[column]) cell.className = 'align-' + block.align[column];
-            return cell;
-          }));
-        const table = this.#element('table', this.#element('thead', row(block.rows[0]!, 'th')));
-        if (block.rows.length > 1) table.append(this.#element('tbody', ...block.rows.slice(1).map((cells) => row(cells, 'td'))));
-        return table;
-      }
+function blockNode(block: Block, closed: boolean, options: RenderOptions): HTMLElement {
+  const text = (source: string): Children => inlineNodes(source, options);
+  const inside = (inner: Block): HTMLElement => blockNode(inner, closed, options);
+  switch (block.type) {
+    case 'paragraph':
+      return h('p', {}, ...text(block.text));
+    case 'heading':
+      return h(`h${Math.min(6, block.level + (options.headingShift ?? 0))}` as 'h1', {}, ...text(block.text));
+    case 'rule':
+      return h('hr');
+    case 'quote':
+      return h('blockquote', {}, ...block.blocks.map(inside));
+    case 'code': {
+      const language = /^[\w+#.-]*/.exec(block.info)![0];
+      const code = h('code', { class: language && 'language-' + language }, block.text);
+      const pre = h('pre', {}, code);
+      if (closed) options.code?.(pre, code, language);
+      return pre;
+    }
+    case 'list':
+      return h(block.start === null ? 'ul' : 'ol', { start: block.start === 1 ? null : block.start }, ...block.items.map((item) =>
+        h('li', {}, ...item.flatMap((inner) => (inner.type === 'paragraph' && !block.loose ? text(inner.text) : inside(inner))))));
+    case 'table': {
+      const [head, ...body] = block.rows.map((cells, index) =>
+        h('tr', {}, ...cells.map((cell, column) => h(index ? 'td' : 'th', { class: block.align[column] && 'align-' + block.align[column] }, ...text(cell)))));
+      return h('table', {}, h('thead', {}, head), body.length && h('tbody', {}, ...body));
     }
   }
+}
 
-  #inlines(text: string): (Node | string)[] {
-    const nodes = inlines(text, this.#options.isCitation);
-    // A citation stays on the line of the words that it supports.
-    nodes.forEach((node, at) => {
-      const before = nodes[at - 1];
-      if (typeof node === 'object' && node.type === 'cite' && typeof before === 'string') nodes[at - 1] = before.replace(/ $/, '\u00a0');
-    });
-    return nodes.flatMap((node) => this.#inline(node));
-  }
+function inlineNodes(text: string, options: RenderOptions): Children {
+  const nodes = inlines(text, options.isCitation);
+  // A citation stays on the line of the words that it supports.
+  nodes.forEach((node, at) => {
+    const before = nodes[at - 1];
+    if (typeof node === 'object' && node.type === 'cite' && typeof before === 'string') nodes[at - 1] = before.replace(/ $/, '\u00a0');
+  });
+  return nodes.flatMap((node) => inlineNode(node, options));
+}
 
-  #inline(node: Inline): (Node | string)[] {
-    if (typeof node === 'string') return [node];
-    const children = (inner: Inline[]): (Node | string)[] => inner.flatMap((child) => this.#inline(child));
-    switch (node.type) {
-      case 'code':
-        return [this.#element('code', node.text)];
-      case 'break':
-        return [this.#element('br'), '\n'];
-      case 'cite':
-        return [this.#options.citation?.(node.n) ?? `[${node.n}]`];
-      case 'image':
-        return [node.text];
-      case 'link': {
-        const href = this.#options.link?.(node.url) ?? null;
-        const label = children(node.children);
-        // A link that may not be followed keeps its words, and its address as text when the words hide it.
-        if (!href) return safeUrl(node.url) && !node.children.includes(node.url) ? [...label, ` (${node.url})`] : label;
-        const anchor = this.#element('a', ...label);
-        anchor.setAttribute('href', href);
-        anchor.setAttribute('rel', 'noopener noreferrer nofollow');
-        anchor.setAttribute('target', '_blank');
-        return [anchor];
-      }
-      default:
-        return [this.#element(node.type, ...children(node.children))];
-    }
+function inlineNode(node: Inline, options: RenderOptions): Children {
+  if (typeof node === 'string') return [node];
+  switch (node.type) {
+    case 'code':
+      return [h('code', {}, node.text)];
+    case 'break':
+      return [h('br'), '\n'];
+    case 'cite':
+      return [options.citation!(node.n)];
   }
+  const children = node.children.flatMap((child) => inlineNode(child, options));
+  if (node.type !== 'link') return [h(node.type, {}, ...children)];
+  const href = options.link?.(node.url);
+  if (href) return [h('a', { href, rel: 'noopener noreferrer nofollow', target: '_blank' }, ...children)];
+  // A link that may not be followed keeps its words, and its address as text when the words hide it.
+  return safeUrl(node.url) && !node.children.includes(node.url) ? [...children, ` (${node.url})`] : children;
 }
 
 /** Text without its first lines; a line may end in LF, CRLF or CR, as in `linesOf`. */

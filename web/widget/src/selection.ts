@@ -12,11 +12,8 @@ const REST_MS = 250;
 
 /** A selection as context: trimmed and cut to what the server accepts. */
 export function asContext(text: string): { text: string; cut: boolean } {
-  const trimmed = text.replace(/\r\n?/g, '\n').replace(/[ \t]+/g, ' ').replace(/\n{3,}/g, '\n\n').trim();
-  const characters = [...trimmed];
-  return characters.length > LONGEST
-    ? { text: characters.slice(0, LONGEST).join(''), cut: true }
-    : { text: trimmed, cut: false };
+  const characters = [...text.replace(/\r\n?/g, '\n').replace(/[ \t]+/g, ' ').replace(/\n{3,}/g, '\n\n').trim()];
+  return { text: characters.slice(0, LONGEST).join(''), cut: characters.length > LONGEST };
 }
 
 /** Options of `watchSelection`. */
@@ -36,7 +33,7 @@ export function watchSelection(options: SelectionOptions): void {
   const { root, signal } = options;
   let timer: ReturnType<typeof setTimeout>;
   const words = h('span', {});
-  const button = h('button', { type: 'button', class: 'picker filled', part: 'selection-button', hidden: true,
+  const button = h('button', { class: 'picker filled', part: 'selection-button', hidden: true,
     // Keeps the selection: a press must not move the focus first.
     pointerdown: (event: Event) => event.preventDefault(),
     click: () => {
@@ -50,12 +47,11 @@ export function watchSelection(options: SelectionOptions): void {
     const text = selectedText(options.article());
     if (!text) {
       // Tabbing onto the button must not take it away.
-      if (button.getRootNode() instanceof ShadowRoot && (button.getRootNode() as ShadowRoot).activeElement === button) return;
-      button.hidden = true;
+      button.hidden = !button.matches(':focus');
       return;
     }
-    const rects = getSelection()!.getRangeAt(0).getClientRects();
-    const rect = rects[rects.length - 1] ?? getSelection()!.getRangeAt(0).getBoundingClientRect();
+    const range = getSelection()!.getRangeAt(0);
+    const rect = [...range.getClientRects()].at(-1) ?? range.getBoundingClientRect();
     words.textContent = options.label();
     button.hidden = false;
     const { offsetWidth: width, offsetHeight: height } = button;

@@ -11,12 +11,13 @@ export function isDark(color: string): boolean | null {
 /** The page's theme now. */
 export function pageIsDark(): boolean {
   const { body, documentElement } = document;
-  const declared = documentElement.dataset.theme ?? body?.dataset.mdColorScheme;
+  // What the site declares is true at once; a background may still be on its way.
+  const declared = documentElement.dataset.theme ?? body.dataset.mdColorScheme;
   if (declared === 'dark' || declared === 'slate') return true;
   if (declared === 'light' || declared === 'default') return false;
   for (const element of [body, documentElement]) {
-    const dark = element && isDark(getComputedStyle(element).backgroundColor);
-    if (dark !== null && dark !== undefined) return dark;
+    const dark = isDark(getComputedStyle(element).backgroundColor);
+    if (dark !== null) return dark;
   }
   // No background at all: the canvas, which is dark only if the page says that it supports it.
   return getComputedStyle(documentElement).colorScheme.includes('dark') && matchMedia('(prefers-color-scheme: dark)').matches;
@@ -25,9 +26,7 @@ export function pageIsDark(): boolean {
 /** Calls `changed` when the theme may have changed, until the signal aborts. */
 export function watchTheme(changed: () => void, signal: AbortSignal): void {
   const observer = new MutationObserver(changed);
-  const attributes = { attributes: true, attributeFilter: ['class', 'style', 'data-theme', 'data-md-color-scheme'] };
-  observer.observe(document.documentElement, attributes);
-  if (document.body) observer.observe(document.body, attributes);
+  for (const element of [document.documentElement, document.body]) observer.observe(element, { attributeFilter: ['class', 'style', 'data-theme', 'data-md-color-scheme'] });
   signal.addEventListener('abort', () => observer.disconnect());
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', changed, { signal });
   // A stylesheet that comes late changes the background without any attribute.

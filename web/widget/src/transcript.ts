@@ -1,7 +1,7 @@
 // Turns the bytes of an answer stream into typed events. Pure: no DOM, no network, no clock, so that it is
 // tested in Node on the golden transcripts of `protocol/`, which the server's own tests read too.
 
-/** A passage that stands behind an answer. `file`, `heading` and `similarity` are the names the first front end knew. */
+/** A passage that stands behind an answer. `file` and `heading` are the names the first front end knew. */
 export interface Source {
   n?: number;
   title?: string;
@@ -14,17 +14,21 @@ export interface Source {
   href?: string;
   file?: string;
   heading?: string;
-  similarity?: number;
 }
 
 /** One event of an answer. Order: metadata, sources, token*, notice*, then exactly one done or error. */
-export type ChatEvent =
-  | { type: 'metadata'; conversation_id: string; message_id?: string }
-  | { type: 'sources'; sources: Source[] }
-  | { type: 'token'; content: string }
-  | { type: 'notice'; code: string; message: string }
-  | { type: 'done'; sources: Source[]; outcome: string; degraded: boolean; suggestions: string[] }
-  | { type: 'error'; code: string; message: string; retry_after?: number };
+export interface ChatEvent {
+  type: 'metadata' | 'sources' | 'token' | 'notice' | 'done' | 'error';
+  /** The fields of every type; those that an event does not have are empty. */
+  conversation_id?: string;
+  message_id?: string;
+  content?: string;
+  code?: string;
+  message?: string;
+  outcome?: string;
+  sources?: Source[];
+  suggestions?: string[];
+}
 
 /** One frame of the stream before its JSON is read. */
 export interface Frame {
@@ -42,7 +46,6 @@ export class SseDecoder {
   #rest = '';
   #data: string[] = [];
   #id: string | undefined;
-  #skipLineFeed = false;
 
   /** Takes the next bytes and returns the frames they complete, in order. */
   push(bytes: Uint8Array): Frame[] {
@@ -51,60 +54,40 @@ export class SseDecoder {
 
   /** The stream is over: returns the last frame if its blank line never came. */
   end(): Frame[] {
-    const frames = this.#take(this.#utf8.decode());
-    if (this.#rest) this.#line(this.#rest, frames);
-    this.#rest = '';
-    this.#line('', frames);
-    return frames;
+    return this.#take(this.#utf8.decode() + '\n\n');
   }
 
   #take(text: string): Frame[] {
     const frames: Frame[] = [];
-    if (this.#skipLineFeed && text) {
-      if (text[0] === '\n') text = text.slice(1);
-      this.#skipLineFeed = false;
+    // A carriage return at the very end waits: a line feed may follow.
+    const lines = (this.#rest + text).split(/\r\n|\n|\r(?=[^])/);
+    this.#rest = lines.pop()!;
+    for (const line of lines) {
+      const [, field, value] = /^([^:]*):? ?([^]*)/.exec(line)!;
+      if (field === 'data') this.#data.push(value!);
+      else if (field === 'id') this.#id = value;
+      else if (!line) {
+        if (this.#data.length) frames.push({ data: this.#data.join('\n'), id: this.#id });
+        this.#data = [];
+        this.#id = undefined;
+      }
     }
-    if (text.endsWith('\r')) this.#skipLineFeed = true;
-    const lines = (this.#rest + text).split(/\r\n|\n|\r/);
-    this.#rest = lines.pop() ?? '';
-    for (const line of lines) this.#line(line, frames);
     return frames;
   }
-
-  #line(line: string, frames: Frame[]): void {
-    if (line === '') {
-      if (this.#data.length) frames.push({ data: this.#data.join('\n'), id: this.#id });
-      this.#data = [];
-      this.#id = undefined;
-      return;
-    }
-    const colon = line.indexOf(':');
-    if (colon === 0) return;
-    const field = colon < 0 ? line : line.slice(0, colon);
-    const value = colon < 0 ? '' : line.slice(colon + 1).replace(/^ /, '');
-    if (field === 'data') this.#data.push(value);
-    else if (field === 'id') this.#id = value;
-  }
 }
 
-const text = (value: unknown): string => (typeof value === 'string' ? value : '');
-const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
+/** An untrusted value as a text or a list; anything of another type is empty. */
+export const text = (value: unknown): string => (typeof value === 'string' ? value : '');
+export const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
 
-/** Keeps of an untrusted value what a source may hold; anything of another type is dropped. */
-export function readSource(value: unknown): Source {
-  const raw = (value && typeof value === 'object' ? value : {}) as Record<string, unknown>;
-  const source: Source = {};
-  for (const key of ['title', 'url', 'anchor', 'quote', 'href', 'file', 'heading'] as const) {
-    if (typeof raw[key] === 'string') source[key] = raw[key] as string;
-  }
-  if (Number.isInteger(raw.n)) source.n = raw.n as number;
-  if (typeof raw.similarity === 'number') source.similarity = raw.similarity;
-  return source;
-}
-
-/** Sources in the order of their numbers; a source without a number gets its place in the list. */
+/** Sources in the order of their numbers; one without a number gets its place. What has the wrong type is dropped. */
 export function readSources(value: unknown): Source[] {
-  return list(value).map((item, index) => ({ n: index + 1, ...readSource(item) }));
+  return list(value).map((item, index) => {
+    const raw = (item ?? {}) as Record<string, unknown>;
+    const source: Source = { n: Number.isInteger(raw.n) ? (raw.n as number) : index + 1 };
+    for (const key of ['title', 'url', 'anchor', 'quote', 'href', 'file', 'heading'] as const) if (text(raw[key])) source[key] = text(raw[key]);
+    return source;
+  });
 }
 
 /**
@@ -112,38 +95,14 @@ export function readSources(value: unknown): Source[] {
  * must not end an answer, and a newer server may send events that we do not know yet.
  */
 export function readEvent(frame: Frame): ChatEvent | null {
-  let raw: Record<string, unknown>;
   try {
-    raw = JSON.parse(frame.data);
+    const raw = JSON.parse(frame.data);
+    if (!/^(metadata|sources|token|notice|done|error)$/.test(raw.type)) return null;
+    const { type } = raw;
+    const event: ChatEvent = { type, sources: readSources(raw.sources), suggestions: list(raw.suggestions).map(text).filter(Boolean) };
+    for (const key of ['conversation_id', 'message_id', 'content', 'code', 'message', 'outcome'] as const) event[key] = text(raw[key]);
+    return event;
   } catch {
     return null;
-  }
-  if (!raw || typeof raw !== 'object') return null;
-  switch (raw.type) {
-    case 'metadata':
-      return { type: 'metadata', conversation_id: text(raw.conversation_id), message_id: text(raw.message_id) || undefined };
-    case 'sources':
-      return { type: 'sources', sources: readSources(raw.sources) };
-    case 'token':
-      return { type: 'token', content: text(raw.content) };
-    case 'notice':
-      return { type: 'notice', code: text(raw.code), message: text(raw.message) };
-    case 'done':
-      return {
-        type: 'done',
-        sources: readSources(raw.sources),
-        outcome: text(raw.outcome) || 'answered',
-        degraded: Boolean(raw.degraded) && !(Array.isArray(raw.degraded) && raw.degraded.length === 0),
-        suggestions: list(raw.suggestions).filter((item): item is string => typeof item === 'string'),
-      };
-    case 'error':
-      return {
-        type: 'error',
-        code: text(raw.code) || 'error',
-        message: text(raw.message),
-        retry_after: typeof raw.retry_after === 'number' ? raw.retry_after : undefined,
-      };
-    default:
-      return null;
   }
 }

@@ -1,7 +1,7 @@
 // One question with its answer, as nodes: the streaming text, citations, notices, sources, verdict and follow-ups.
 // It is told what happened and draws it; it asks nothing itself.
 
-import { h, iconButton, relabel } from './dom.ts';
+import { button, chips, h, iconButton, relabel } from './dom.ts';
 import { highlight } from './highlight.ts';
 import { MarkdownStream, safeUrl } from './render.ts';
 import { fill, type Strings } from './strings.ts';
@@ -36,13 +36,12 @@ export class Turn {
 
   readonly #host: TurnHost;
   readonly #answer = h('div', { class: 'answer' });
-  #prose = h('div', { class: 'prose', part: 'answer' });
+  #prose!: HTMLElement;
   #markdown!: MarkdownStream;
   #pending = '';
   #frame = 0;
   #sources: Source[] = [];
-  #cited = new Set<number>();
-  #wait: HTMLElement | null = null;
+  #wait?: HTMLElement;
   #tick: ReturnType<typeof setInterval> | undefined;
 
   constructor(host: TurnHost, question: string, context?: string) {
@@ -64,10 +63,8 @@ export class Turn {
     this.messageId = undefined;
     this.state = 'asking';
     this.#sources = [];
-    this.#cited.clear();
     this.#prose = h('div', { class: 'prose', part: 'answer', dir: 'auto' });
     this.#markdown = new MarkdownStream(this.#prose, {
-      document,
       headingShift: 3,
       isCitation: (n) => this.#sources.some((source) => source.n === n),
       citation: (n) => this.#citation(n),
@@ -89,7 +86,7 @@ export class Turn {
         this.messageId = event.message_id;
         break;
       case 'sources':
-        this.#sources = event.sources;
+        this.#sources = event.sources!;
         break;
       case 'token':
         if (!event.content) break;
@@ -101,10 +98,10 @@ export class Turn {
         else this.#frame ||= requestAnimationFrame(() => this.#flush());
         break;
       case 'notice':
-        this.#answer.append(h('p', { class: 'notice', 'data-code': event.code }, event.message));
+        this.#notice(event.message!);
         break;
       case 'done':
-        if (event.sources.length) this.#sources = event.sources;
+        if (event.sources?.length) this.#sources = event.sources;
         this.finish('answered', event.suggestions);
         break;
       case 'error':
@@ -117,19 +114,19 @@ export class Turn {
   finish(state: 'answered' | 'stopped', suggestions: string[] = []): void {
     this.#end();
     this.state = state;
-    if (state === 'stopped') this.#answer.append(h('p', { class: 'notice' }, this.#host.strings.stopped));
+    if (state === 'stopped') this.#notice(this.#host.strings.stopped);
     this.#sourceList();
     this.#actions();
-    if (suggestions.length) this.#next(suggestions);
+    if (suggestions.length) this.#answer.append(h('div', { class: 'next' }, h('h4', {}, this.#host.strings.followUps), chips(suggestions.slice(0, 3), (question) => this.#host.ask(question))));
   }
 
   /** There is no answer, or not a whole one. What was said stays. */
   fail(message: string): void {
     this.#end();
     this.state = 'failed';
-    this.#answer.append(h('p', { class: 'notice bad' }, message));
+    this.#notice(message, 'notice bad');
     if (this.text) this.#sourceList();
-    this.#answer.append(h('button', { type: 'button', class: 'button plain again', click: () => this.#host.retry(this) }, this.#host.strings.retry));
+    this.#answer.append(button('button plain again', () => this.#host.retry(this), this.#host.strings.retry));
   }
 
   /** A newer question was asked: follow-ups and retry belong to the newest turn only. */
@@ -137,8 +134,12 @@ export class Turn {
     for (const part of this.#answer.querySelectorAll('.next, .again')) part.remove();
   }
 
+  #notice(message: string, className = 'notice'): void {
+    this.#answer.append(h('p', { class: className }, message));
+  }
+
   #flush(): void {
-    if (this.#frame) cancelAnimationFrame(this.#frame);
+    cancelAnimationFrame(this.#frame);
     this.#frame = 0;
     if (!this.#pending) return;
     this.#markdown.push(this.#pending);
@@ -153,38 +154,32 @@ export class Turn {
     if (!this.text) this.#prose.remove();
   }
 
+  /** Says why there is no answer yet; `{seconds}` in the message counts down. */
   #waiting(message: string | null, seconds = 0): void {
     clearInterval(this.#tick);
-    if (message === null) {
-      this.#wait?.remove();
-      this.#wait = null;
-      return;
-    }
-    const words = h('span', {});
-    const show = (): void => void (words.textContent = fill(message, { seconds: Math.max(0, Math.round(seconds)) }));
+    this.#wait?.remove();
+    if (message === null) return;
+    const words = h('span');
+    const show = (): void => {
+      words.textContent = fill(message, { seconds: Math.max(0, Math.round(seconds--)) });
+    };
     show();
-    if (message.includes('{seconds}')) {
-      this.#tick = setInterval(() => {
-        seconds--;
-        show();
-      }, 1000);
-    }
-    const wait = h('div', { class: 'wait' }, h('span', { class: 'dots', 'aria-hidden': 'true' }, h('i'), h('i'), h('i')), words);
-    if (this.#wait) this.#wait.replaceWith(wait);
-    else this.#answer.append(wait);
-    this.#wait = wait;
+    if (message.includes('{')) this.#tick = setInterval(show, 1000);
+    this.#wait = h('div', { class: 'wait' }, h('span', { class: 'dots', 'aria-hidden': 'true' }, h('i'), h('i'), h('i')), words);
+    this.#answer.append(this.#wait);
   }
 
   #citation(n: number): Node {
-    this.#cited.add(n);
     const source = this.#sources.find((candidate) => candidate.n === n)!;
-    const url = addressOf(source);
-    const name = `${n}: ${titleOf(source)}`;
-    if (!url) return h('span', { class: 'cite', title: name }, String(n));
-    const anchor = h('a', { class: 'cite', part: 'citation', href: url, 'aria-label': name,
-      click: (event: MouseEvent) => this.#host.follow(event, url) }, String(n));
+    const anchor = this.#leading(source, { class: 'cite', 'aria-label': `${n}: ${titleOf(source)}` }, 'citation', n);
     this.#host.preview.bind(anchor, source);
     return anchor;
+  }
+
+  /** A link to a source; a source without an address that may be opened is only text. */
+  #leading(source: Source, attributes: Record<string, string>, part: string, ...children: (Node | number)[]): HTMLElement {
+    const href = addressOf(source);
+    return href ? h('a', { ...attributes, href, part, click: (event: MouseEvent) => this.#host.follow(event, href) }, ...children) : h('span', { class: attributes.class ?? 'dead' }, ...children);
   }
 
   /** A link in an answer is a link only when it leads to a page among the sources; others are shown as text. */
@@ -195,95 +190,75 @@ export class Turn {
   }
 
   #code(pre: HTMLElement, code: HTMLElement, language: string): void {
-    const { strings } = this.#host;
     pre.tabIndex = 0;
     highlight(code, language);
-    const button = iconButton('copy', strings.copy, () => void copy(code.textContent ?? '', button, strings));
-    const block = h('div', { class: 'block' });
     // The block takes the place of the <pre> once that stands in the text.
     queueMicrotask(() => {
+      const block = h('div', { class: 'block' }, copyButton(() => code.textContent!, this.#host.strings));
       pre.replaceWith(block);
-      block.append(pre, button);
+      block.prepend(pre);
     });
   }
 
   #sourceList(): void {
-    const { strings } = this.#host;
     const sources = this.#sources.filter((source, index, all) => all.findIndex((other) => other.n === source.n) === index);
     if (!sources.length) return;
-    const items = sources.map((source) => {
-      const url = addressOf(source);
-      const inner = [
-        h('span', { class: 'n' }, String(source.n)),
-        h('span', { class: 'where' }, titleOf(source), whereIn(source) && h('small', {}, ' · ' + whereIn(source))),
-      ];
-      const anchor = url
-        ? h('a', { href: url, part: 'source', click: (event: MouseEvent) => this.#host.follow(event, url) }, ...inner)
-        : h('span', { class: 'dead' }, ...inner);
-      return h('li', {}, anchor);
-    });
-    this.#answer.append(h('div', { class: 'sources' }, h('h4', {}, strings.sources), h('ol', {}, ...items)));
+    this.#answer.append(h('div', { class: 'sources' }, h('h4', {}, this.#host.strings.sources), h('ol', {}, ...sources.map((source) => {
+      const where = whereIn(source);
+      return h('li', {}, this.#leading(source, {}, 'source', h('span', { class: 'n' }, source.n), h('span', { class: 'where' }, titleOf(source), where && h('small', {}, ' · ' + where))));
+    }))));
   }
 
+  /** Copy, retry, and a verdict on the answer. */
   #actions(): void {
     const { strings } = this.#host;
-    const bar = h('div', { class: 'actions' });
-    const copyButton = iconButton('copy', strings.copy, () => void copy(this.text, copyButton, strings));
-    if (this.text) bar.append(copyButton);
-    bar.append(iconButton('retry', strings.retry, () => this.#host.retry(this), 'tool again'));
-    if (this.messageId && this.state === 'answered') {
-      const said = h('span', { role: 'status' });
-      const up = iconButton('up', strings.good, async () => {
-        if (await this.#host.rate(this, true)) thank(up);
-      });
-      const down = iconButton('down', strings.bad, () => {
-        if (this.#answer.querySelector('.why')) return;
-        const why = this.#why(async (reason, note) => {
-          const arrived = await this.#host.rate(this, false, reason, note);
-          why.remove();
-          down.focus();
-          if (arrived) thank(down);
-        });
-        bar.after(why);
-        why.querySelector('button')?.focus();
-      });
-      const thank = (button: HTMLButtonElement): void => {
-        up.removeAttribute('aria-pressed');
-        down.removeAttribute('aria-pressed');
-        button.setAttribute('aria-pressed', 'true');
-        said.textContent = strings.thanks;
-      };
-      bar.append(up, down, said);
-    }
+    const bar = h('div', { class: 'actions' }, this.text && copyButton(() => this.text, strings), iconButton('retry', strings.retry, () => this.#host.retry(this), 'tool again'));
     this.#answer.append(bar);
+    if (!this.messageId || this.state !== 'answered') return;
+    const said = h('span', { role: 'status' });
+    const rate = async (chosen: HTMLElement, reason?: string, note?: string): Promise<void> => {
+      if (!(await this.#host.rate(this, chosen === up, reason, note))) return;
+      for (const thumb of [up, down]) thumb.ariaPressed = thumb === chosen ? 'true' : null;
+      said.textContent = strings.thanks;
+    };
+    const up = iconButton('up', strings.good, () => rate(up));
+    const down = iconButton('down', strings.bad, () => {
+      if (bar.nextElementSibling?.className === 'why') return;
+      const why = this.#why(down, (reason, note) => rate(down, reason, note));
+      bar.after(why);
+      why.querySelector('button')!.focus();
+      why.scrollIntoView({ block: 'nearest' });
+    });
+    bar.append(up, down, said);
   }
 
-  #why(send: (reason: string | undefined, note: string | undefined) => void): HTMLElement {
+  /** Asks what was wrong. Whether it is sent or left, the focus goes back to the thumb. */
+  #why(thumb: HTMLElement, send: (reason?: string, note?: string) => void): HTMLElement {
     const { strings } = this.#host;
     let reason: string | undefined;
-    const chips = strings.reasons.split('|').map((label, index) => {
-      const chip = h('button', { type: 'button', class: 'chip', 'aria-pressed': 'false', click: () => {
+    const close = (): void => {
+      why.remove();
+      thumb.focus();
+    };
+    const choices = strings.reasons.split('|').map((label, index) => {
+      const choice = button('chip', () => {
         reason = REASONS[index];
-        for (const other of chips) other.setAttribute('aria-pressed', String(other === chip));
-      } }, label);
-      return chip;
+        for (const other of choices) other.ariaPressed = String(other === choice);
+      }, label);
+      choice.ariaPressed = 'false';
+      return choice;
     });
     const note = h('textarea', { rows: 2, maxlength: 1000, 'aria-label': strings.note, placeholder: strings.note });
     const why = h('div', { class: 'why', role: 'group', 'aria-label': strings.why, keydown: (event: KeyboardEvent) => {
       if (event.key !== 'Escape') return;
       event.stopPropagation();
-      why.remove();
-      this.#answer.querySelector<HTMLElement>('.actions button:last-of-type')?.focus();
-    } },
-      h('h4', {}, strings.why), h('div', { class: 'chips' }, ...chips), note,
-      h('button', { type: 'button', class: 'button filled', click: () => send(reason, note.value.trim() || undefined) }, strings.send));
+      close();
+    } }, h('h4', {}, strings.why), h('div', { class: 'chips' }, ...choices), note,
+      button('button filled', () => {
+        send(reason, note.value.trim() || undefined);
+        close();
+      }, strings.send));
     return why;
-  }
-
-  #next(suggestions: string[]): void {
-    const { strings } = this.#host;
-    this.#answer.append(h('div', { class: 'next' }, h('h4', {}, strings.followUps), h('div', { class: 'chips' },
-      ...suggestions.slice(0, 3).map((question) => h('button', { type: 'button', class: 'chip', dir: 'auto', click: () => this.#host.ask(question) }, question)))));
   }
 }
 
@@ -303,13 +278,15 @@ function whereIn(source: Source): string {
   return path.join(' › ');
 }
 
-async function copy(text: string, button: HTMLButtonElement, strings: Strings): Promise<void> {
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch {
-    return;
-  }
-  relabel(button, 'done', strings.copied);
-  setTimeout(() => relabel(button, 'copy', strings.copy), 1500);
+function copyButton(text: () => string, strings: Strings): HTMLElement {
+  const made = iconButton('copy', strings.copy, async () => {
+    try {
+      await navigator.clipboard.writeText(text());
+    } catch {
+      return;
+    }
+    relabel(made, 'done', strings.copied);
+    setTimeout(() => relabel(made, 'copy', strings.copy), 1500);
+  });
+  return made;
 }
-

@@ -10,6 +10,7 @@ import { document, elements, html } from './dom.mjs';
 import { load } from './modules.mjs';
 
 const { MarkdownStream, safeUrl } = await load('render');
+globalThis.document = document;
 
 /** A repeatable source of chance (mulberry32). */
 function chance(seed) {
@@ -23,7 +24,7 @@ function chance(seed) {
 
 function render(chunks, options = {}) {
   const root = document.createElement('div');
-  const stream = new MarkdownStream(root, { document, link: (url) => url, ...options });
+  const stream = new MarkdownStream(root, { link: (url) => url, ...options });
   for (const chunk of chunks) stream.push(chunk);
   stream.end();
   return root;

@@ -76,5 +76,5 @@ for (const [name, text, expected] of CASES) {
 
 test('sources of a wrong shape lose what is wrong', () => {
   const [frame] = new SseDecoder().push(encode('data: {"type":"sources","sources":[{"n":"1","href":5,"title":"T"},null,"x"]}\n\n'));
-  assert.deepEqual(readEvent(frame), { type: 'sources', sources: [{ n: 1, title: 'T' }, { n: 2 }, { n: 3 }] });
+  assert.deepEqual(readEvent(frame).sources, [{ n: 1, title: 'T' }, { n: 2 }, { n: 3 }]);
 });
