@@ -23,6 +23,7 @@ mod pages;
 mod postgres;
 mod processes;
 mod qdrant;
+mod qdrant_book;
 mod quickstart;
 mod resume;
 mod sites;

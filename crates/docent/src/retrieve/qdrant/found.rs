@@ -1,6 +1,6 @@
 //! One question to one collection, and what came back as an index and hits.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use corpus::{Chunk, ChunkId};
@@ -22,7 +22,7 @@ const WITH_TEXT: usize = 80;
 pub(super) struct Answer {
     /// Points with payload.
     points: Vec<Value>,
-    /// Cosines, best first.
+    /// Cosines: the nearest points, best first, then those that only the words leg found.
     nearest: Vec<(ChunkId, f32)>,
     /// Word scores, best first; `None` when the collection knows no words.
     words: Option<Vec<(ChunkId, f32)>>,
@@ -55,7 +55,9 @@ pub(super) async fn ask(
     let sparse = opened.words.sparse_query(&query.text);
     let words = (opened.has_words && !sparse.indices.is_empty()).then(|| leg(json!(sparse), scheme::SPARSE));
     let searches = match (dense, words) {
-        (Some(dense), Some(words)) => vec![hybrid(&dense, &words), dense, words],
+        (Some(dense), Some(words)) => {
+            vec![hybrid(&dense, &words), compared(&dense, &words), dense, words]
+        }
         (Some(only), None) | (None, Some(only)) => vec![with_text(only)],
         (None, None) if opened.has_words => {
             return Ok(Answer { points: Vec::new(), nearest: Vec::new(), words: Some(Vec::new()) });
@@ -64,9 +66,12 @@ pub(super) async fn ask(
     };
     let mut lists = client.query_batch(&opened.collection, &searches, Patience::Reader(limit)).await?;
     Ok(match (lists.len(), vector.is_some()) {
-        (3, _) => {
+        (4, _) => {
             let words = scores(&lists.pop().unwrap_or_default());
-            let nearest = scores(&lists.pop().unwrap_or_default());
+            let mut nearest = scores(&lists.pop().unwrap_or_default());
+            let known: HashSet<ChunkId> = nearest.iter().map(|(id, _)| *id).collect();
+            let compared = scores(&lists.pop().unwrap_or_default());
+            nearest.extend(compared.into_iter().filter(|(id, _)| !known.contains(id)));
             Answer { points: lists.pop().unwrap_or_default(), nearest, words: Some(words) }
         }
         (_, true) => {
@@ -81,18 +86,27 @@ pub(super) async fn ask(
     })
 }
 
+/// The words leg's points with their cosines: a chunk that both legs know must not lose against one of them for standing
+/// just below the cut of the other.
+fn compared(dense: &Value, words: &Value) -> Value {
+    let mut query = dense.clone();
+    query["prefetch"] = json!([prefetched(words)]);
+    query
+}
+
+fn prefetched(leg: &Value) -> Value {
+    let mut leg = leg.clone();
+    if let Some(fields) = leg.as_object_mut() {
+        fields.remove("with_payload");
+    }
+    leg
+}
+
 /// Both legs fused by Qdrant. Reciprocal ranks with its own `k` are understood by every server; they only choose which
 /// points come with their text.
 fn hybrid(dense: &Value, words: &Value) -> Value {
-    let prefetch = |leg: &Value| {
-        let mut leg = leg.clone();
-        if let Some(fields) = leg.as_object_mut() {
-            fields.remove("with_payload");
-        }
-        leg
-    };
     json!({
-        "prefetch": [prefetch(dense), prefetch(words)],
+        "prefetch": [prefetched(dense), prefetched(words)],
         "query": {"fusion": "rrf"},
         "limit": WITH_TEXT,
         "with_payload": true,
