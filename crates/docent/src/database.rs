@@ -143,6 +143,20 @@ impl Database {
         }
     }
 
+    /// Whether the host is Neon's transaction pooler, as its first label says.
+    pub fn is_pooled(&self) -> bool {
+        let Host::Network(host, _) = &self.host else { return false };
+        host.ends_with(NEON) && host.split('.').next().is_some_and(|label| label.ends_with("-pooler"))
+    }
+
+    /// How the connection is protected, in words.
+    pub fn protection(&self) -> &'static str {
+        match self.tls {
+            Tls::Off => "without TLS",
+            Tls::Verified(_) => "TLS with a verified certificate",
+        }
+    }
+
     /// Where this database takes SQL over HTTPS; `None` when its host is not known to.
     ///
     /// # Source

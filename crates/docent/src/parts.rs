@@ -301,18 +301,25 @@ impl Parts {
 /// Opens the Postgres store that the configuration wants, if any; the database itself is contacted in the background.
 pub fn postgres(config: &Config, services: &Services) -> Option<(Conversations, PartChoice)> {
     let settings = config.database.as_ref()?;
+    let options = postgres_options(config, services)?;
     let using = format!("postgres ({})", settings.database.shown());
     let why = "DATABASE_URL is set; the outbox in DOCENT_DATA_DIR waits with it".to_owned();
-    let store = Conversations::postgres(PostgresOptions {
+    let store = Conversations::postgres(options);
+    services.in_use(Service::Postgres, json!({"url": settings.database.shown()}));
+    Some((store, PartChoice { part: "conversations", using, why }))
+}
+
+/// How to reach the database of a configuration, if it names one.
+pub fn postgres_options(config: &Config, services: &Services) -> Option<PostgresOptions> {
+    let settings = config.database.as_ref()?;
+    Some(PostgresOptions {
         database: settings.database.clone(),
         transport: settings.transport,
         https_address: settings.https_address.clone(),
         client: http_client(),
         outbox: config.outbox_file(),
         services: services.clone(),
-    });
-    services.in_use(Service::Postgres, json!({"url": settings.database.shown()}));
-    Some((store, PartChoice { part: "conversations", using, why }))
+    })
 }
 
 /// Puts an answerer together.

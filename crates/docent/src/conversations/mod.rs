@@ -17,7 +17,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::answer::{Outcome, Source};
-pub use postgres::{DatabaseError, PostgresOptions, PostgresState, PostgresStore};
+pub use outbox::outbox_depth;
+pub use postgres::{DatabaseError, DatabaseLook, PostgresOptions, PostgresState, PostgresStore, look};
 use sqlite::SqliteStore;
 
 /// Names a conversation; unguessable, because who knows it may read it.

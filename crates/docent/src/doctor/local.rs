@@ -1,12 +1,12 @@
 //! This machine: is the configuration right, can the data folder be written, does the index open and fit the embedder, do
-//! the models exist. Nothing is asked that costs money.
+//! the models exist, are Qdrant and Postgres reached. Nothing is asked that costs money.
 
 use std::net::TcpListener;
 use std::path::Path;
 
 use search::Index;
 
-use super::{Finding, Report};
+use super::{Finding, Report, services};
 use crate::config::{Config, ConfigError};
 use crate::parts::Providers;
 use crate::providers::ModelUse;
@@ -61,6 +61,8 @@ pub async fn examine_here(config: Result<Config, ConfigError>) -> Report {
             });
         }
     }
+    findings.extend(services::qdrant(&config, &providers, embedder.as_ref()).await);
+    findings.extend(services::postgres(&config).await);
     findings.push(port(&config));
     Report::new(None, findings)
 }

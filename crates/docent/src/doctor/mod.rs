@@ -6,6 +6,7 @@ pub mod local;
 mod origins;
 mod pages;
 mod reach;
+mod services;
 mod streams;
 mod visit;
 

@@ -40,7 +40,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("ingest", &["providers", "retrieve"]),
     ("eval", &["answer", "conversations", "ingest", "retrieve"]),
     ("space", &["config", "providers", "secret"]),
-    ("doctor", &["config", "parts", "providers", "retrieve", "status"]),
+    ("doctor", &["config", "conversations", "parts", "providers", "retrieve", "status"]),
 ];
 
 /// Crates of the workspace and what they may build on, here and outside: `!name` must not be reached at all.

@@ -10,12 +10,15 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use docent::doctor::{Examination, Report, Status, examine};
 use docent::providers::http_client;
+use doubles::{GeminiDouble, Planned, QdrantDouble};
 use futures_util::StreamExt;
 use reqwest::Client;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{MOTORS, Setup, TestServer, docent, run, write_book};
+use crate::support::{
+    MOTORS, Postgres, Running, Setup, TestServer, docent, eventually, free_port, run, write_book,
+};
 
 const SITE: &str = "https://book.example";
 
@@ -297,6 +300,142 @@ async fn the_command_prints_findings_and_ends_with_1_when_one_failed() {
     let failed =
         report["findings"].as_array().into_iter().flatten().filter(|finding| finding["status"] == "failed");
     assert_eq!(failed.map(|finding| finding["check"].clone()).collect::<Vec<_>>(), ["preflight", "origin"]);
+}
+
+/// The findings of one check on this machine, as `status detail → remedy`.
+fn found(report: &Value, check: &str) -> Vec<String> {
+    let findings = report["findings"].as_array().into_iter().flatten();
+    let text = |finding: &Value, key: &str| finding[key].as_str().unwrap_or_default().to_owned();
+    findings
+        .filter(|finding| finding["check"] == check)
+        .map(|finding| {
+            let remedy = text(finding, "remedy");
+            assert_eq!(remedy.is_empty(), finding["status"] == "ok", "{finding}");
+            format!("{} {} → {remedy}", text(finding, "status"), text(finding, "detail"))
+        })
+        .collect()
+}
+
+async fn local_report(folder: &TempDir, settings: &[(&str, &str)]) -> Value {
+    let mut command = docent(folder.path());
+    command.args(["doctor", "--json"]).envs(settings.iter().copied());
+    let output = tokio::task::spawn_blocking(move || run(&mut command)).await.expect("no panic");
+    for (_, value) in settings {
+        assert!(
+            value.len() < 12 || !value.contains("key") || !output.stdout.contains(value),
+            "{value} is shown"
+        );
+    }
+    serde_json::from_str(&output.stdout).expect("JSON")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn qdrant_is_examined_from_this_machine() {
+    let qdrant = QdrantDouble::start().await;
+    let folder = TempDir::new().expect("a folder");
+    write_book(&folder.path().join("book"), MOTORS);
+    let address = qdrant.base_url();
+    let here =
+        [("QDRANT_URL", address.as_str()), ("QDRANT_API_KEY", qdrant.key()), ("DOCENT_EMBEDDER", "local")];
+    let check = async |settings: &[(&str, &str)], words: &[&str]| {
+        let report = local_report(&folder, settings).await;
+        let found = found(&report, "qdrant");
+        assert_eq!(found.len(), 1, "{report:#}");
+        for word in words {
+            assert!(found[0].contains(word), "'{word}' is not in: {}", found[0]);
+        }
+    };
+    check(&here, &["warning", "version 1.19", "has no collection", "docent ingest BOOK"]).await;
+    let ingested = run(docent(folder.path()).args(["ingest", "book"]).envs(here));
+    assert_eq!(ingested.code, Some(0), "{}", ingested.stderr);
+    check(&here, &["ok", "with 6 points", "vectors of local:", "(384 values)", " ms"]).await;
+    let mut other = here;
+    other[2].1 = "none";
+    check(&other, &["ok", "with 6 points"]).await;
+    let gemini = GeminiDouble::start().await;
+    let base = gemini.base_url();
+    let with_gemini = [
+        here[0],
+        here[1],
+        ("DOCENT_EMBEDDER", "gemini"),
+        ("GEMINI_API_KEY", gemini.key()),
+        ("DOCENT_GEMINI_BASE_URL", base.as_str()),
+    ];
+    check(&with_gemini, &["warning", "(384 values)", "(768 values)", "docent ingest BOOK"]).await;
+
+    for (fault, words) in [
+        (doubles::Fault::BadKey, &["failed", "QDRANT_API_KEY", "make a new key"][..]),
+        (doubles::Fault::Suspended, &["failed", "suspended", "console"]),
+        (doubles::Fault::Status { code: 503 }, &["failed", "unavailable"]),
+    ] {
+        qdrant.plan(Planned::new(fault).always());
+        check(&here, words).await;
+        qdrant.control().reset();
+    }
+    qdrant.refuse_connections();
+    check(&here, &["failed", "cannot connect"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_is_examined_from_this_machine() {
+    let Some(postgres) = Postgres::shared().await else { return };
+    let (database, url) = postgres.database().await;
+    let folder = TempDir::new().expect("a folder");
+    write_book(&folder.path().join("book"), MOTORS);
+    assert_eq!(run(docent(folder.path()).args(["ingest", "book"])).code, Some(0));
+    let check = async |url: &str, words: &[&str]| {
+        let report = local_report(&folder, &[("DATABASE_URL", url)]).await;
+        let found = found(&report, "postgres");
+        assert_eq!(found.len(), 1, "{report:#}");
+        for word in words {
+            assert!(found[0].contains(word), "'{word}' is not in: {}", found[0]);
+        }
+        assert!(!report.to_string().contains("p@ss") && !report.to_string().contains("p%40ss"), "{report}");
+        report
+    };
+    let ok = ["ok", "reached directly over tcp, without TLS", "not made yet", " ms"];
+    let report = check(&url, &ok).await;
+    assert_eq!(found(&report, "outbox"), ["ok nothing waits for the database → "]);
+    assert_eq!(postgres.contents(&database).await.len(), 0, "nothing is made");
+
+    let mut server = Running::start(docent(folder.path()).arg("serve").env("DATABASE_URL", &url));
+    let address = server.url();
+    let body = json!({"message": crate::support::QUESTION, "stream": false});
+    http_client().post(format!("{address}/api/chat")).json(&body).send().await.expect("a reply");
+    eventually("the tables", || async { (postgres.contents(&database).await.len() == 2).then_some(()) })
+        .await;
+    check(&url, &["ok", "its tables are there"]).await;
+    drop(server);
+
+    if postgres.tls {
+        let tls = url.replace("127.0.0.1", "localhost");
+        let tls = format!("{tls}?sslmode=require&sslrootcert={}", postgres.authority().display());
+        check(&tls, &["ok", "TLS with a verified certificate"]).await;
+        check(&format!("{url}?sslmode=require"), &["failed", "certificate is not trusted", "sslrootcert"])
+            .await;
+    }
+    check(&url.replace("p%40ss", "wrong"), &["failed", "check user and password in DATABASE_URL"]).await;
+    check(&url.replace(&database, "nowhere"), &["failed", "check the name of the database"]).await;
+    let closed = url.replace(&postgres.port.to_string(), &free_port().to_string());
+    check(&closed, &["failed", "cannot connect to 127.0.0.1:", "port 5432"]).await;
+    let strange = postgres.database().await;
+    postgres
+        .execute(
+            &strange.0,
+            "REVOKE CREATE ON SCHEMA public FROM PUBLIC; ALTER SCHEMA public OWNER TO postgres",
+        )
+        .await;
+    check(&strange.1, &["failed", "GRANT CREATE"]).await;
+
+    // What a service could not deliver is counted, and left as it is.
+    let mut server = Running::start(docent(folder.path()).arg("serve").env("DATABASE_URL", &closed));
+    let address = server.url();
+    http_client().post(format!("{address}/api/chat")).json(&body).send().await.expect("a reply");
+    for _ in 0..2 {
+        let report = check(&closed, &["failed"]).await;
+        let outbox = found(&report, "outbox");
+        assert!(outbox[0].starts_with("warning 2 records wait in "), "{outbox:?}");
+    }
 }
 
 #[test]

@@ -42,7 +42,7 @@ pub(super) struct Journal {
 #[derive(Debug, Default)]
 pub(super) struct Found {
     /// Payloads that were not acknowledged, oldest first, each with the offset behind it.
-    pub(super) records: Vec<(Vec<u8>, u64)>,
+    pub(super) records: Records,
     /// What was wrong with the file, for the log.
     pub(super) damage: Option<String>,
 }
@@ -68,14 +68,9 @@ impl Journal {
         };
         let mut found = Found::default();
         let mut end = HEADER;
-        if bytes.starts_with(MAGIC) && bytes.len() as u64 >= HEADER {
-            let start = acknowledged(&bytes).unwrap_or(HEADER);
-            if start <= bytes.len() as u64 {
-                end = start;
-                while let Some((payload, length)) = record(&bytes[end as usize..]) {
-                    end += length as u64;
-                    found.records.push((payload.to_vec(), end));
-                }
+        if is_journal(&bytes) {
+            if let Some(records) = records_of(&bytes) {
+                (found.records, end) = records;
                 let lost = bytes.len() as u64 - end;
                 found.damage = (lost > 0).then(|| {
                     format!("{} was cut at byte {end}: {lost} bytes behind are damaged", path.display())
@@ -95,6 +90,19 @@ impl Journal {
             journal.file.set_len(end)?;
         }
         Ok((journal, found))
+    }
+
+    /// How many records wait in the journal, which is left as it is; a service may be using it.
+    pub(super) fn peek(path: &Path) -> io::Result<usize> {
+        let bytes = match fs_err::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+            Err(error) => return Err(error),
+        };
+        if !bytes.is_empty() && !is_journal(&bytes) {
+            return Err(io::Error::other(format!("{} is no outbox", path.display())));
+        }
+        Ok(records_of(&bytes).map_or(0, |(records, _)| records.len()))
     }
 
     /// Adds a record and returns the offset behind it. It survives the end of the process when this returns, and a power
@@ -164,6 +172,24 @@ impl Journal {
         self.end = bytes.len() as u64;
         Ok(ends)
     }
+}
+
+fn is_journal(bytes: &[u8]) -> bool {
+    bytes.starts_with(MAGIC) && bytes.len() as u64 >= HEADER
+}
+
+/// Payloads, each with the offset behind it.
+type Records = Vec<(Vec<u8>, u64)>;
+
+/// Whole records that were not acknowledged, and where they end; `None` when the file ends before.
+fn records_of(bytes: &[u8]) -> Option<(Records, u64)> {
+    let mut end = is_journal(bytes).then(|| acknowledged(bytes).unwrap_or(HEADER))?;
+    let mut records = Vec::new();
+    while let Some((payload, length)) = record(bytes.get(end as usize..)?) {
+        end += length as u64;
+        records.push((payload.to_vec(), end));
+    }
+    Some((records, end))
 }
 
 fn acknowledged(bytes: &[u8]) -> Option<u64> {

@@ -102,6 +102,14 @@ pub(super) struct Depth {
     pub(super) since: Option<Timestamp>,
 }
 
+/// Records that wait in the outbox at `path`, which is only read; a running service may hold it.
+///
+/// # Errors
+/// When the file cannot be read or is no outbox.
+pub fn outbox_depth(path: &Path) -> std::io::Result<usize> {
+    Journal::peek(path)
+}
+
 impl Outbox {
     /// Opens the journal and takes up what an earlier process left. Without a usable file everything waits in memory.
     pub(super) fn open(path: &Path) -> Self {

@@ -124,6 +124,11 @@ impl DatabaseError {
         }
     }
 
+    /// What the operator can do.
+    pub fn recommended_action(&self) -> String {
+        self.trouble().recommended_action
+    }
+
     /// The same for the health report.
     pub(super) fn trouble(&self) -> Trouble {
         let (kind, action) = match self.kind {

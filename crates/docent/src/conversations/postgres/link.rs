@@ -136,6 +136,20 @@ impl Link {
         result
     }
 
+    /// Runs a statement within `patience` without making tables, and says what served.
+    pub(super) async fn look(
+        &self,
+        statement: Statement<'_>,
+        patience: Duration,
+    ) -> Result<(Vec<Row>, Transport), DatabaseError> {
+        let looked = tokio::time::timeout(patience, self.patient_run(Use::Read, &statement)).await;
+        let rows = looked.unwrap_or_else(|_| {
+            let words = format!("{} did not answer within {patience:?}", self.database.shown());
+            Err(DatabaseError::new(Kind::Lost, words))
+        })?;
+        Ok((rows, self.wanted.or_else(|| self.facts().transport).unwrap_or(Transport::Tcp)))
+    }
+
     /// Closes the connections.
     pub(super) async fn close(&self) {
         self.read.close().await;

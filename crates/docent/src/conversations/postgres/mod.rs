@@ -6,6 +6,7 @@
 mod failure;
 mod https;
 mod link;
+mod look;
 mod statements;
 mod tcp;
 
@@ -26,6 +27,7 @@ use crate::status::Services;
 pub use failure::DatabaseError;
 use failure::Kind;
 use link::{Link, Use};
+pub use look::{DatabaseLook, look};
 
 /// How long a turn waits for its message to arrive before it leaves it to the outbox. A database that is awake needs a few
 /// hundredths of it.

@@ -41,6 +41,14 @@ BEGIN
 END
 $docent$";
 
+/// What somebody wants to know who looks before the tables are made: version, which of the tables are there, and whether
+/// the missing ones may be made.
+pub(super) const LOOK: &str = "SELECT json_build_object(
+  'version', current_setting('server_version'),
+  'tables', (SELECT count(to_regclass(name)) FROM unnest(ARRAY['conversations', 'messages', 'feedback']) AS name),
+  'may_create', coalesce(has_schema_privilege(current_schema(), 'CREATE'), false),
+  'read_only', current_setting('transaction_read_only') = 'on')::text";
+
 /// `$1`: a JSON array of rows of `messages`. The row type of the table reads them, so columns may have other types than
 /// ours (a time with zone, an id as text). A message that is there already is replaced: delivering twice changes nothing. A stopped answer
 /// replaces none: it may be the draft of a process that was killed after the whole answer had arrived.

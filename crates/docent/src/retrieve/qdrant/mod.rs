@@ -117,6 +117,8 @@ pub struct Standing {
     pub points: Option<u64>,
     /// Address without user info.
     pub url: String,
+    /// Who made its vectors and how long they are; `None` before the first look, or when it holds none.
+    pub vectors: Option<(String, usize)>,
     /// Why it counts as away.
     pub trouble: Option<Unavailable>,
     /// What the operator should know though it works.
@@ -203,6 +205,10 @@ impl QdrantRetriever {
                 .map_or_else(|| self.0.name.clone(), |opened| opened.collection.clone()),
             points: opened.as_ref().map(|opened| opened.points),
             url: self.0.client.address(),
+            vectors: opened.as_ref().and_then(|opened| {
+                let (_, dimensions) = opened.dense.as_ref()?;
+                Some((opened.embedder.clone(), *dimensions))
+            }),
             trouble: self.0.trouble.read().unwrap_or_else(PoisonError::into_inner).clone(),
             warning: opened.and_then(|opened| opened.warning.clone()),
         }
