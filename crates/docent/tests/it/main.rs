@@ -18,6 +18,7 @@ mod injection;
 mod limits;
 mod lives;
 mod origins;
+mod outages;
 mod outbox;
 mod pages;
 mod postgres;

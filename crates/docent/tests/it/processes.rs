@@ -1,8 +1,7 @@
 //! The program as a process: how it starts, how it ends, and what survives when it is not asked.
 
-use std::io::Write;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use docent::providers::http_client;
@@ -10,7 +9,7 @@ use doubles::{Fault, GeminiDouble, Pace, Planned, Quota};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{MOTORS, QUESTION, Running, docent, eventually, frames_of, run, write_book};
+use crate::support::{Disk, MOTORS, QUESTION, Running, docent, eventually, frames_of, run, write_book};
 
 /// A folder with the motors book in `book/`.
 fn folder() -> TempDir {
@@ -193,34 +192,10 @@ fn a_taken_port_is_named() {
     assert!(output.stderr.contains(&port) && output.stderr.contains("set PORT"), "{}", output.stderr);
 }
 
-/// Puts a file system of so many KiB under `folder`; `None` where that is not allowed.
-fn tiny_disk(folder: &Path, kibibytes: u32) -> Option<Mounted> {
-    std::fs::create_dir_all(folder).expect("a folder to mount on");
-    let size = format!("size={kibibytes}k");
-    let mount = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(folder).output();
-    mount.is_ok_and(|output| output.status.success()).then(|| Mounted(folder.to_owned()))
-}
-
-/// Past the test harness, which swallows what a passing test prints.
-fn skipped(why: &str) {
-    let _ = writeln!(std::io::stderr(), "skipped: {why}");
-}
-
-struct Mounted(PathBuf);
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
-
 #[test]
 fn a_full_disk_is_said_and_the_old_index_stays() {
     let folder = folder();
-    let Some(_disk) = tiny_disk(&folder.path().join(".docent"), 64) else {
-        skipped("no file system can be mounted here");
-        return;
-    };
+    let Some(_disk) = Disk::mounted(&folder.path().join(".docent"), 64) else { return };
     let first = run(docent(folder.path()).args(["ingest", "book"]));
     assert_eq!(first.code, Some(0), "{}", first.stderr);
     let index = folder.path().join(".docent/index.docent");
@@ -245,24 +220,10 @@ fn a_full_disk_is_said_and_the_old_index_stays() {
 #[tokio::test]
 async fn a_store_that_cannot_be_written_costs_no_reader_an_answer() {
     let folder = folder();
-    let Some(disk) = tiny_disk(&folder.path().join(".docent"), 512) else {
-        skipped("no file system can be mounted here");
-        return;
-    };
+    let Some(disk) = Disk::mounted(&folder.path().join(".docent"), 512) else { return };
     let mut server = Running::start(&mut serve(folder.path()));
     let url = server.url();
-    let filler = disk.0.join("filler");
-    let mut size = 64 * 1024;
-    // Fill what is left to the last page.
-    while size > 0 {
-        let mut bytes = std::fs::read(&filler).unwrap_or_default();
-        let had = bytes.len();
-        bytes.resize(had + size, 0);
-        if std::fs::write(&filler, &bytes).is_err() {
-            let _ = std::fs::write(&filler, &bytes[..had]);
-            size /= 2;
-        }
-    }
+    disk.fill();
     let mut notices = Vec::new();
     for _ in 0..20 {
         let frames = frames_of(&ask(&url).await.text().await.expect("a stream"));

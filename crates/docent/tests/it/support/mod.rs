@@ -1,5 +1,6 @@
 //! What the tests share: a running server, books, streams read as events, raw connections, and the program as a process.
 
+mod disk;
 mod postgres;
 mod process;
 mod raw;
@@ -7,6 +8,7 @@ mod server;
 mod site;
 mod stream;
 
+pub use disk::Disk;
 pub use postgres::{Postgres, free_port};
 pub use process::{Output, Running, docent, run};
 pub use raw::raw;
