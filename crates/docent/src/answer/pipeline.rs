@@ -450,6 +450,7 @@ fn selection_passage(selection: &str) -> Passage {
     }
     Passage {
         page_before: String::new(),
+        position: 0,
         n: 1,
         file: String::new(),
         title: String::new(),

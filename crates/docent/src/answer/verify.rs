@@ -213,6 +213,7 @@ mod tests {
             .enumerate()
             .map(|(place, chunk)| Passage {
                 page_before: String::new(),
+                position: 0,
                 n: place + 1,
                 file: chunk.file_path.clone(),
                 title: chunk.title.clone(),

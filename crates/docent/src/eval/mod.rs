@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
-use ::corpus::{BookError, BookOptions};
+use ::corpus::{BookError, BookOptions, count_tokens};
 use search::IndexError;
 use serde::Serialize;
 
@@ -189,6 +189,8 @@ impl Run<'_> {
             trust: found.evidence.trust(Calibration::of(fingerprint)),
             evidence: found.evidence,
             ranking: self.ranking(query, &results),
+            passage_recall: self.ranking(query, &self.shown(&found)).map(|ranking| ranking.recall_10),
+            passage_tokens: found.passages.iter().map(|passage| count_tokens(&passage.content)).sum(),
             similarity: found.passages.first().map(|passage| passage.similarity),
             results: results.into_iter().take(10).collect(),
             searched,
@@ -215,6 +217,18 @@ impl Run<'_> {
             }
         }
         results
+    }
+
+    /// The distinct ids of the passages.
+    fn shown(&self, found: &Retrieval) -> Vec<String> {
+        let mut shown: Vec<String> = Vec::new();
+        for passage in &found.passages {
+            let id = self.corpus.unit(&id_of(&passage.file, passage.anchor.as_deref()), self.level);
+            if !shown.contains(&id) {
+                shown.push(id);
+            }
+        }
+        shown
     }
 
     fn ranking(&self, query: &SetQuery, results: &[String]) -> Option<Ranking> {

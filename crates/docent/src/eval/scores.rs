@@ -32,6 +32,10 @@ pub struct Detail {
     pub results: Vec<String>,
     /// How well the best passage fits, 0 to 1.
     pub similarity: Option<f32>,
+    /// Share of the relevant places that the passages hold; null without judgement.
+    pub passage_recall: Option<f64>,
+    /// Tokens of all passages.
+    pub passage_tokens: usize,
     /// Milliseconds from question to hits.
     pub milliseconds: f64,
     /// How the results are ranked; null without judgement.
@@ -101,6 +105,10 @@ pub struct Scores {
     pub mrr_10: Option<f64>,
     /// How well the best passage of an answerable question fits, on average.
     pub similarity: Option<f64>,
+    /// Share of the relevant places that the passages hold, which is what a generator gets to see.
+    pub passage_recall: Option<f64>,
+    /// Tokens of the passages of an answerable question, on average.
+    pub passage_tokens: Option<f64>,
     /// Share of the unanswerable questions that were refused.
     pub refusal_recall: Option<f64>,
     /// Share of the answerable questions that were refused.
@@ -219,6 +227,8 @@ impl Scores {
             .filter(|detail| detail.answerable)
             .filter_map(|detail| detail.similarity.map(f64::from))
             .collect();
+        let answerable = || details.iter().filter(|detail| detail.answerable);
+        let passage_tokens: Vec<f64> = answerable().map(|detail| detail.passage_tokens as f64).collect();
         let answers: Vec<&AnswerDetail> =
             details.iter().filter_map(|detail| detail.answer.as_ref()).collect();
         let over = |of: &dyn Fn(&AnswerDetail) -> Option<f64>| {
@@ -243,6 +253,10 @@ impl Scores {
             precision_5: ranked(|ranking| ranking.precision_5),
             mrr_10: ranked(|ranking| ranking.mrr_10),
             similarity: mean(&similarities),
+            passage_recall: mean(
+                &details.iter().filter_map(|detail| detail.passage_recall).collect::<Vec<_>>(),
+            ),
+            passage_tokens: mean(&passage_tokens),
             refusal_recall,
             wrong_refusals,
             out_of_scope_recall,
@@ -278,6 +292,11 @@ impl Scores {
             figure("precision@5", "precision@5", self.precision_5),
             figure("mrr@10", "MRR@10", self.mrr_10),
             figure("similarity", "similarity of the best passage", self.similarity),
+            figure("passage_recall", "relevant places among the passages", self.passage_recall),
+            Figure {
+                is_ceiling: true,
+                ..figure("passage_tokens", "tokens of the passages", self.passage_tokens)
+            },
             figure("refusal_recall", "refused of the unanswerable", self.refusal_recall),
             Figure {
                 is_ceiling: true,

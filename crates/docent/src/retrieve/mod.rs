@@ -75,6 +75,8 @@ pub struct Passage {
     pub url: String,
     /// Fragment of the section.
     pub anchor: Option<String>,
+    /// Place of its first chunk on the page, from 0.
+    pub position: u32,
     /// The text: one chunk, or neighbours of one section joined.
     pub content: String,
     /// Its sentences, as byte ranges of `content`.

@@ -1,6 +1,6 @@
-//! Which of the found chunks are shown to the generator.
+//! Which of the found chunks are shown to the generator, and as what.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use corpus::{Sentence, visible_text};
 use search::{ChunkRef, Index, Ordinal};
@@ -27,61 +27,134 @@ impl Default for PassageLimits {
 /// A hit this far below the best one is left out: it would only distract.
 const SCORE_FLOOR: f32 = 0.25;
 
-/// How many of the best passages may grow by their neighbours.
+/// How many of the best passages may grow beyond the chunk that was found.
 const GROWING: usize = 3;
+
+/// A section of at most this part of the budget is shown whole when one of the best chunks is a piece of it: three such
+/// sections leave a quarter for others.
+const WHOLE_SECTION: usize = 4;
+
+/// Two chunks that share this part of the shorter one's runs of words say the same: a page and its copy in another
+/// version, a note that is repeated.
+const SAME: f32 = 0.8;
+
+/// Words of a run that is compared.
+const RUN: usize = 4;
 
 /// As much of a page is looked through for sentences that repeat; what is longer is a reference, not a text.
 const MOST_PAGE_TEXT: usize = 256 * 1024;
 
-/// Takes the best hits in order, two a page, and lets the first ones grow by neighbours of their section.
+/// Takes the best hits in order, two passages a page and nothing twice. The first ones are shown as whole sections
+/// where these are small; what is left of the budget then goes to the neighbours of the others.
 pub(super) fn select(index: &Index, hits: &[ScoredChunk], limits: PassageLimits) -> Vec<Passage> {
     let best = hits.first().map_or(0.0, |hit| hit.score);
-    let mut taken: Vec<(&ScoredChunk, ChunkRef<'_>)> = Vec::new();
-    let mut pages: HashMap<String, usize> = HashMap::new();
-    let mut tokens = 0;
+    let mut chosen = Chosen { index, limits, taken: Vec::new(), used: HashSet::new(), tokens: 0 };
     for hit in hits {
-        if taken.len() == limits.passages || hit.score < SCORE_FLOOR * best {
+        if chosen.taken.len() == limits.passages || hit.score < SCORE_FLOOR * best {
             break;
         }
-        let chunk = index.chunk(hit.ordinal);
-        let on_page = pages.entry(page_key(&chunk)).or_default();
-        let cost = chunk.token_count as usize;
-        let repeated = taken.iter().any(|(_, other)| other.content == chunk.content);
-        if *on_page == limits.per_page || repeated || (tokens + cost > limits.tokens && !taken.is_empty()) {
-            continue;
+        chosen.take(hit);
+    }
+    chosen.grow();
+    let taken = chosen.taken.iter().enumerate();
+    taken
+        .map(|(place, taken)| Passage {
+            page_before: page_before(index, taken.hit.ordinal, taken.parts[0].position),
+            ..join(place + 1, taken.hit, &taken.parts)
+        })
+        .collect()
+}
+
+struct Chosen<'a> {
+    index: &'a Index,
+    limits: PassageLimits,
+    taken: Vec<Taken<'a>>,
+    used: HashSet<Ordinal>,
+    tokens: usize,
+}
+
+/// A hit and the chunks of its section that are shown with it, in reading order and without gaps.
+struct Taken<'a> {
+    hit: &'a ScoredChunk,
+    parts: Vec<ChunkRef<'a>>,
+    page: String,
+    runs: HashSet<Vec<&'a str>>,
+}
+
+impl<'a> Chosen<'a> {
+    fn take(&mut self, hit: &'a ScoredChunk) {
+        if self.used.contains(&hit.ordinal) {
+            return;
         }
-        *on_page += 1;
-        tokens += cost;
-        taken.push((hit, chunk));
+        let chunk = self.index.chunk(hit.ordinal);
+        let page = page_key(&chunk);
+        if self.taken.iter().filter(|taken| taken.page == page).count() == self.limits.per_page {
+            return;
+        }
+        let runs = runs(chunk.content);
+        if self.taken.iter().any(|taken| says_the_same(&taken.runs, &runs)) {
+            return;
+        }
+        let section = (self.taken.len() < GROWING).then(|| self.small_section(hit.ordinal)).flatten();
+        let ordinals = section.unwrap_or_else(|| vec![hit.ordinal]);
+        let parts: Vec<ChunkRef<'a>> = ordinals.iter().map(|ordinal| self.index.chunk(*ordinal)).collect();
+        let cost: usize = parts.iter().map(|part| part.token_count as usize).sum();
+        if self.tokens + cost > self.limits.tokens && !self.taken.is_empty() {
+            return;
+        }
+        self.tokens += cost;
+        self.used.extend(ordinals);
+        self.taken.push(Taken { hit, parts, page, runs });
     }
 
-    let mut used: HashSet<Ordinal> = taken.iter().map(|(hit, _)| hit.ordinal).collect();
-    let mut passages = Vec::with_capacity(taken.len());
-    for (place, (hit, chunk)) in taken.into_iter().enumerate() {
-        let mut parts = vec![chunk];
-        if place < GROWING {
-            for ordinal in neighbours(index, hit.ordinal) {
-                if used.contains(&ordinal) {
-                    continue;
-                }
+    /// The chunks of the section that holds `ordinal`, when they are few, fit and none is shown already.
+    fn small_section(&self, ordinal: Ordinal) -> Option<Vec<Ordinal>> {
+        let own = self.index.chunk(ordinal);
+        let page = self.index.page(ordinal);
+        let section: Vec<Ordinal> =
+            page.into_iter().filter(|other| same_section(&own, &self.index.chunk(*other))).collect();
+        let chunks = || section.iter().map(|other| self.index.chunk(*other));
+        let cost: usize = chunks().map(|chunk| chunk.token_count as usize).sum();
+        // An index of what Qdrant has found holds a page with gaps.
+        let is_whole = chunks().zip(chunks().skip(1)).all(|(one, next)| one.position + 1 == next.position);
+        let is_free = section.iter().all(|other| !self.used.contains(other));
+        let fits = cost <= self.limits.tokens / WHOLE_SECTION && self.tokens + cost <= self.limits.tokens;
+        (is_whole && is_free && fits).then_some(section)
+    }
+
+    /// Gives the first passages the next and the previous chunk of their section, as far as the budget goes.
+    fn grow(&mut self) {
+        let Self { index, limits, taken, used, tokens } = self;
+        for taken in taken.iter_mut().take(GROWING).filter(|taken| taken.parts.len() == 1) {
+            for ordinal in neighbours(index, taken.hit.ordinal) {
                 let next = index.chunk(ordinal);
-                // An index of what Qdrant has found holds a page with gaps.
-                let follows = parts.iter().any(|part| part.position.abs_diff(next.position) == 1);
-                let fits = tokens + next.token_count as usize <= limits.tokens;
-                if !follows || !fits || !same_section(&parts[0], &next) {
+                let own = &taken.parts[0];
+                let follows = taken.parts.iter().any(|part| part.position.abs_diff(next.position) == 1);
+                let fits = *tokens + next.token_count as usize <= limits.tokens;
+                if used.contains(&ordinal) || !follows || !fits || !same_section(own, &next) {
                     continue;
                 }
-                tokens += next.token_count as usize;
+                *tokens += next.token_count as usize;
                 used.insert(ordinal);
-                let before = next.position < parts[0].position;
-                parts.insert(if before { 0 } else { parts.len() }, next);
+                let before = next.position < own.position;
+                taken.parts.insert(if before { 0 } else { taken.parts.len() }, next);
             }
         }
-        let mut passage = join(place + 1, hit, &parts);
-        passage.page_before = page_before(index, hit.ordinal, parts[0].position);
-        passages.push(passage);
     }
-    passages
+}
+
+/// The runs of [`RUN`] words in a text; of a shorter text the text itself.
+fn runs(text: &str) -> HashSet<Vec<&str>> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    if words.len() < RUN {
+        return HashSet::from([words]);
+    }
+    words.windows(RUN).map(<[&str]>::to_vec).collect()
+}
+
+fn says_the_same(one: &HashSet<Vec<&str>>, other: &HashSet<Vec<&str>>) -> bool {
+    let shared = one.intersection(other).count() as f32;
+    shared >= SAME * one.len().min(other.len()) as f32
 }
 
 /// The next and the previous chunk of the page; what comes after usually says more.
@@ -156,6 +229,7 @@ fn join(n: usize, hit: &ScoredChunk, parts: &[ChunkRef<'_>]) -> Passage {
         heading_path: first.heading_path.iter().map(|heading| (*heading).to_owned()).collect(),
         url: first.url.to_owned(),
         anchor: first.anchor.map(str::to_owned),
+        position: first.position,
         content,
         sentences,
         page_before: String::new(),
@@ -168,3 +242,6 @@ fn similarity(hit: &ScoredChunk) -> f32 {
     let similarity = hit.cosine.or(hit.lexical.map(|lexical| lexical.coverage)).unwrap_or(hit.score);
     similarity.clamp(0.0, 1.0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,6 +27,7 @@ mod qdrant;
 mod qdrant_book;
 mod quickstart;
 mod resume;
+mod selections;
 mod sites;
 mod space;
 mod watch;

@@ -19,6 +19,7 @@ fn check(page: &str, question: &str, expected: &str) {
         .enumerate()
         .map(|(place, chunk)| Passage {
             page_before: String::new(),
+            position: 0,
             n: place + 1,
             file: chunk.file_path.clone(),
             title: chunk.title.clone(),
@@ -92,6 +93,7 @@ fn a_sentence_that_means_the_same_wins_over_one_that_shares_words() {
     let index = Index::from_bytes(builder.build()).expect("an index");
     let passage = Passage {
         page_before: String::new(),
+        position: 0,
         n: 1,
         file: String::new(),
         title: "Motors".into(),

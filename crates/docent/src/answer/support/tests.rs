@@ -6,6 +6,7 @@ fn passage(text: &str) -> Passage {
     let chunk = chunk_page(&read_page("docs/a.md", text), &ChunkOptions::default()).remove(0);
     Passage {
         page_before: String::new(),
+        position: 0,
         n: 1,
         file: chunk.file_path,
         title: chunk.title,
