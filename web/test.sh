@@ -38,6 +38,10 @@ passed="$(awk '/^# pass /{n=$3} END{print n+0}' "$log")"
 failed="$(awk '/^# (fail|cancelled) /{n+=$3} END{print n+0}' "$log")"
 if [ "$status" -ne 0 ]; then grep -A 30 '^not ok' "$log" || tail -40 "$log"; fi
 grep -E '^ *# .*(sections equal|main bundle|CPU|frames|memory|gzip)' "$log" || true
-if [ "$status" -eq 0 ] && [ "${1:-}" != manual ]; then node tests/shots.mjs || status=$?; fi
+if [ "$status" -eq 0 ] && [ "${1:-}" != manual ]; then
+  node tests/shots.mjs || status=$?
+  install bench
+  node bench/render.mjs 5 1000 || status=$?
+fi
 echo "$passed passed, $failed failed"
 exit "$status"

@@ -5,7 +5,7 @@
 import { build } from 'esbuild';
 import { minify } from 'terser';
 import zopfli from '@gfx/zopfli';
-import { gunzipSync, gzipSync } from 'node:zlib';
+import { brotliCompressSync, brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
@@ -51,7 +51,7 @@ for (const [name, bytes] of Object.entries(files)) {
   if (size > limit) failed++;
 }
 if (failed) console.error(`${failed} file(s) over the budget of budget.json`);
-// The server embeds the first two, also compressed; the Docusaurus plugin carries its own copies, so that it works
+// The server embeds the first two, also as gzip and brotli; the Docusaurus plugin carries its own copies, so that it works
 // without a registry.
 const complain = (path) => {
   console.error(`${path} is not current: run \`npm run build\` in web/`);
@@ -62,13 +62,15 @@ for (const [name, path] of [['widget.js', asset], ['widget-languages.json', lang
   if (!check) writeFileSync(path, now);
   else if (!existsSync(path) || !readFileSync(path).equals(now)) complain(path);
   if (path !== asset && path !== languageAsset) continue;
-  // Compressors differ from version to version, so the text inside is compared, and written only when it changed.
-  const packed = path + '.gz';
-  const same = existsSync(packed) && gunzipSync(readFileSync(packed)).equals(now);
-  if (check && !same) complain(packed);
-  // What readers fetch is packed once and for all, so it may take a second: some four per cent smaller than `gzip -9`.
-  if (!check && !same) writeFileSync(packed, await zopfli.gzipAsync(now, { numiterations: 30 }));
-  if (existsSync(packed)) console.log(`${name} as the server sends it: ${readFileSync(packed).length} bytes`);
+  // What readers fetch is packed once and for all, so it may take a second: zopfli's gzip is some four per cent smaller
+  // than `gzip -9`. Compressors differ from version to version, so the text inside is compared, not the bytes.
+  for (const [ending, pack, unpack] of [['.gz', (bytes) => zopfli.gzipAsync(bytes, { numiterations: 30 }), gunzipSync], ['.br', brotliCompressSync, brotliDecompressSync]]) {
+    const packed = path + ending;
+    const same = existsSync(packed) && now.equals(unpack(readFileSync(packed)));
+    if (check && !same) complain(packed);
+    if (!check && !same) writeFileSync(packed, await pack(now));
+    if (existsSync(packed)) console.log(`${name}${ending} as the server sends it: ${readFileSync(packed).length} bytes`);
+  }
 }
 // What the package ships; never committed.
 mkdirSync(here('dist'), { recursive: true });

@@ -27,17 +27,18 @@ const DELIMITERS = /^ {0,3}\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$/;
 const isBlank = (line: string | undefined): boolean => line?.trim() === '';
 const indent = (line: string): number => line.search(/[^ ]|$/);
 
-/** Lines of a text, tabs in the margin as four columns. */
-export const linesOf = (text: string): string[] =>
-  text.split(/\r\n?|\n/).map((line) => line.replace(/^\s*(?:[-+*>]\t\s*)?/, (margin) => margin.replace(/\t/g, '    ')));
+/** Lines of a text. */
+export const linesOf = (text: string): string[] => text.split(/\r\n?|\n/);
 
 /** The blocks of some lines, in order. */
-export function blocks(lines: string[], depth = 0): Block[] {
+export function blocks(raw: string[], depth = 0): Block[] {
+  // A tab in the margin is four columns; only fenced code keeps it, for a Makefile is nothing without.
+  const lines = raw.map((line) => line.replace(/^\s*(?:[-+*>]\t\s*)?/, (margin) => margin.replace(/\t/g, '    ')));
   const out: Block[] = [];
   for (let at = 0; at < lines.length;) {
     if (isBlank(lines[at])) at++;
     else {
-      const block = indentedCode(lines, at) ?? fence(lines, at) ?? heading(lines[at]!, at) ??
+      const block = indentedCode(lines, at) ?? fence(lines, raw, at) ?? heading(lines[at]!, at) ??
         (depth < DEPTH_LIMIT ? quote(lines, at, depth) ?? list(lines, at, depth) : null) ??
         table(lines, at) ?? paragraph(lines, at, depth);
       out.push(block);
@@ -53,13 +54,13 @@ function indentedCode(lines: string[], from: number): Block | null {
   return to > from ? { type: 'code', info: '', text: lines.slice(from, to).map((line) => line.slice(4) + '\n').join(''), open: false, from, to } : null;
 }
 
-function fence(lines: string[], from: number): Block | null {
+function fence(lines: string[], raw: string[], from: number): Block | null {
   const [, mark, info] = FENCE.exec(lines[from]!) ?? [];
   if (!mark) return null;
   const close = new RegExp(`^ {0,3}${mark}${mark[0]}*\\s*$`);
   const end = lines.findIndex((line, at) => at > from && close.test(line));
   const open = end < 0;
-  const body = lines.slice(from + 1, open ? lines.length : end);
+  const body = raw.slice(from + 1, open ? lines.length : end);
   // The empty piece after the last line feed is not a line of code.
   if (open && body.at(-1) === '') body.pop();
   const margin = indent(lines[from]!);

@@ -75,21 +75,31 @@ export class Client {
    * tells the server to stop the paid call. After an abort nothing more is yielded.
    */
   async *ask(question: Question, signal: AbortSignal): AsyncGenerator<Progress> {
+    const { online, sleep } = this.#around;
     const seen: Seen = {};
     let waited = 0;
     let limit = UNREACHABLE_LIMIT_MS;
-    for (let attempt = 0; !signal.aborted; attempt++) {
+    for (let attempt = 0; !signal.aborted; ) {
       let reason: WaitReason = 'unreachable';
       let seconds = Math.min(2 + attempt * 2, 10);
+      let gone = false;
       try {
-        const response = await this.#post('api/chat', question, signal);
+        const { messageId, lastId } = seen;
+        const response = messageId
+          ? await this.#fetch(`api/chat/${encodeURIComponent(messageId)}/events`, { headers: lastId ? { 'last-event-id': lastId } : {}, signal })
+          : await this.#post('api/chat', question, signal);
         limit = WAKE_LIMIT_MS;
         if (isStream(response)) {
-          yield* this.#follow(response, seen, signal);
-          // Cut before the first event: nothing was said, so the question is simply asked again.
-          if (seen.started || signal.aborted) return;
+          // Cut before the first event, nothing was said: the question is simply asked again.
           reason = 'resuming';
-        } else {
+          try {
+            yield* read(response, seen, signal);
+          } finally {
+            if (seen.lastId !== lastId) attempt = 0;
+          }
+          if (seen.ended) return;
+        } else if (messageId) gone = response.status === 404 || response.status === 410;
+        else {
           const { status, code, message, after } = await readProblem(response);
           if (code === 'conversation_not_found' && question.conversation_id) {
             // The server has forgotten it, perhaps with its disk: the question begins a new one.
@@ -108,17 +118,27 @@ export class Client {
           }
         }
       } catch {
-        if (signal.aborted) return;
-        if (!this.#around.online()) reason = 'offline';
+        // A cut connection is not an outcome.
       }
-      // Offline costs no patience: it may last as long as a train ride.
-      if (reason === 'offline') seconds = 1;
-      else if (waited >= limit) {
-        yield { type: 'error', code: 'unreachable' };
+      if (signal.aborted) return;
+      if (seen.started) {
+        reason = 'resuming';
+        seconds = 1 + attempt;
+        gone ||= !seen.messageId || attempt >= RESUME_TRIES;
+      }
+      if (!online()) {
+        // Offline costs no patience: it may last as long as a train ride.
+        reason = 'offline';
+        seconds = 1;
+      } else if (gone || waited >= limit) {
+        yield { type: 'error', code: gone ? 'cut' : 'unreachable' };
         return;
-      } else waited += seconds * 1000;
+      } else {
+        attempt++;
+        if (!seen.started) waited += seconds * 1000;
+      }
       yield { type: 'waiting', reason, seconds };
-      await this.#around.sleep(seconds * 1000, signal);
+      await sleep(seconds * 1000, signal);
     }
   }
 
@@ -157,39 +177,6 @@ export class Client {
       return response.ok ? await response.json() : null;
     } catch {
       return null;
-    }
-  }
-
-  /** Reads a stream to its end and, when it is cut, goes on from the last event seen. */
-  async *#follow(response: Response, seen: Seen, signal: AbortSignal): AsyncGenerator<Progress> {
-    const { online, sleep } = this.#around;
-    for (let tries = 0; ;) {
-      const before = seen.lastId;
-      try {
-        yield* read(response, seen, signal);
-      } catch {
-        // A cut connection is not an outcome: fall through and resume.
-      }
-      if (signal.aborted || seen.ended || !seen.started) return;
-      if (seen.lastId !== before) tries = 0;
-      let resumed = false;
-      while (seen.messageId && !resumed && tries < RESUME_TRIES) {
-        const seconds = 1 + tries;
-        yield { type: 'waiting', reason: online() ? 'resuming' : 'offline', seconds };
-        await sleep(seconds * 1000, signal);
-        if (online()) tries++;
-        try {
-          response = await this.#fetch(`api/chat/${encodeURIComponent(seen.messageId)}/events`, { headers: seen.lastId ? { 'last-event-id': seen.lastId } : {}, signal });
-          resumed = isStream(response);
-          if (response.status === 404 || response.status === 410) break;
-        } catch {
-          if (signal.aborted) return;
-        }
-      }
-      if (!resumed) {
-        yield { type: 'error', code: 'cut' };
-        return;
-      }
     }
   }
 }

@@ -17,7 +17,7 @@ export function h<K extends keyof HTMLElementTagNameMap>(
 }
 
 const PATHS = {
-  ask: 'M4 5.5A2.5 2.5 0 0 1 6.5 3h11A2.5 2.5 0 0 1 20 5.5v8a2.5 2.5 0 0 1-2.5 2.5H11l-4.5 4v-4A2.5 2.5 0 0 1 4 13.5zM8.5 7.8h7M8.5 11.2h4.5',
+  ask: 'M6 4h12q2 0 2 2v8q0 2-2 2h-7l-4 4v-4H6q-2 0-2-2V6q0-2 2-2M8 8h8M8 12h5',
   close: 'M6 6l12 12M18 6L6 18',
   fresh: 'M12 5v14M5 12h14',
   send: 'M12 19V5M6 11l6-6 6 6',
@@ -25,8 +25,8 @@ const PATHS = {
   copy: 'M9 9h10v11H9zM15 9V4H5v11h4',
   done: 'M5 12.5l4.5 4.5L19 7.5',
   retry: 'M19 12a7 7 0 1 1-2-4.9M19 4v4h-4',
-  up: 'M7 20V10l4-7c1.5 0 2.4 1.2 2 2.6L12.2 9H18a2 2 0 0 1 2 2.4l-1.3 6.8A2.2 2.2 0 0 1 16.5 20zM7 20H4V10h3',
-  quote: 'M5 12h4v6H4v-5c0-4 1.5-6 4-7M15 12h4v6h-5v-5c0-4 1.5-6 4-7',
+  up: 'M7 20V10l4-7q3 0 2 3l-1 3h6q2 0 2 2l-2 7q0 2-2 2zH4V10h3',
+  quote: 'M5 12h4v6H4v-5q0-5 4-7M15 12h4v6h-5v-5q0-5 4-7',
 };
 
 /** The name of an icon; `down` is `up` turned over. */

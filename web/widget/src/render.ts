@@ -40,7 +40,9 @@ export class MarkdownStream {
   readonly #options: RenderOptions;
   #tail = '';
   #open: ChildNode[] = [];
+  /** The last text drawn, when it can grow, and whether that is code. */
   #openText: Text | null = null;
+  #inFence = false;
 
   constructor(root: Element, options: RenderOptions) {
     this.#root = root;
@@ -49,9 +51,10 @@ export class MarkdownStream {
 
   /** Adds text and brings the element up to date. */
   push(text: string): void {
+    const before = this.#tail;
     this.#tail += text;
-    if (this.#growFence(text)) return;
-    this.#draw(false);
+    if (this.#openText && (this.#inFence ? this.#growsFence(text) : WORDS.test(text) && WORDS.test(before.slice(-1)))) this.#openText.appendData(text);
+    else this.#draw(false);
   }
 
   /** The text is complete. */
@@ -63,23 +66,20 @@ export class MarkdownStream {
   }
 
   /** While one fence is the whole tail, its text only grows: no parsing, no new nodes. */
-  #growFence(text: string): boolean {
-    const open = this.#openText;
-    if (!open || /[`~\r\t]/.test(text) || this.#tail.endsWith('\n') || open.data.endsWith('\n')) return false;
+  #growsFence(text: string): boolean {
+    if (/[`~\r\t]/.test(text) || this.#tail.endsWith('\n') || this.#openText!.data.endsWith('\n')) return false;
     // The last line may still turn out to be the closing fence; it is only taken as code when it cannot be one.
-    const last = this.#tail.slice(this.#tail.lastIndexOf('\n') + 1);
-    if (/^ *[`~]*[ \t]*$/.test(last)) return false;
-    open.appendData(text);
-    return true;
+    return !/^ *[`~]*[ \t]*$/.test(this.#tail.slice(this.#tail.lastIndexOf('\n') + 1));
   }
 
   #draw(finished: boolean): void {
     const lines = linesOf(this.#tail);
     const parsed = blocks(lines);
-    // The last line has no line feed yet, so a block that starts there may still turn into part of the one before.
-    let frozen = 0;
-    while (frozen + 1 < parsed.length && parsed[frozen + 1]!.from < lines.length - 1) frozen++;
-    if (finished) frozen = parsed.length;
+    // The last line has no line feed yet, so a block that starts there may still turn into part of the one before. A
+    // table starts with two lines.
+    const settled = (block: Block | undefined): boolean => block !== undefined && block.from + Number(block.type === 'table') < lines.length - 1;
+    let frozen = finished ? parsed.length : 0;
+    while (settled(parsed[frozen + 1])) frozen++;
     for (const node of this.#open) node.remove();
     this.#open = [];
     this.#openText = null;
@@ -90,17 +90,26 @@ export class MarkdownStream {
     });
     if (frozen && !finished) this.#tail = dropLines(this.#tail, parsed[frozen]!.from);
     const last = parsed.at(-1);
-    if (!finished && parsed.length - frozen === 1 && last?.type === 'code' && last.open && last.from === 0 && lines.length > 1 && !/^ /.test(lines[0]!)) {
-      const code = (this.#open[0] as Element).firstChild as Element;
-      const node = code.firstChild as Text | null;
-      // The parser closes the text with a line feed; a growing line has none yet.
-      if (node && !this.#tail.endsWith('\n')) {
-        node.data = node.data.replace(/\n$/, '');
-        this.#openText = node;
-      }
-    }
+    if (finished || !last) return;
+    let node: ChildNode | null = this.#open.at(-1)!;
+    while (node?.lastChild) node = node.lastChild;
+    this.#inFence = parsed.length - frozen === 1 && last.type === 'code' && last.open && last.from === 0 && lines.length > 1 && !/^ /.test(lines[0]!);
+    if (!('data' in node!) || (this.#inFence ? this.#tail.endsWith('\n') : !isProse(last))) return;
+    this.#openText = node as Text;
+    // The parser closes the text of code with a line feed; a growing line has none yet.
+    if (this.#inFence) this.#openText.data = this.#openText.data.replace(/\n$/, '');
   }
 }
+
+/** Whether a block ends in running text. */
+function isProse(block: Block | undefined): boolean {
+  if (block?.type === 'quote') return isProse(block.blocks.at(-1));
+  if (block?.type === 'list') return isProse(block.items.at(-1)!.at(-1));
+  return block?.type === 'paragraph' || block?.type === 'heading';
+}
+
+/** Words after words mean nothing but themselves: they only make the last text longer. */
+const WORDS = /^[\p{L}\p{N} ,]*[\p{L}\p{N}]$/u;
 
 type Children = (Node | string)[];
 

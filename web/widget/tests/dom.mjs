@@ -47,8 +47,8 @@ class FakeElement extends FakeNode {
   set className(value) {
     this.attributes.class = value;
   }
-  get firstChild() {
-    return this.childNodes[0] ?? null;
+  get lastChild() {
+    return this.childNodes.at(-1) ?? null;
   }
 }
 

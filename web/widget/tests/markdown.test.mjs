@@ -119,7 +119,7 @@ test('where the text is cut does not matter', () => {
 
 const ALLOWED = new Set(['p', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'hr', 'blockquote', 'pre', 'code', 'ul', 'ol', 'li', 'table', 'thead', 'tbody', 'tr', 'th', 'td', 'em', 'strong', 's', 'br', 'a']);
 const ATTRIBUTES = new Set(['href', 'rel', 'target', 'class', 'start']);
-const PIECES = ['<script>', '</script>', '<img src=x onerror=alert(1)>', '[x](javascript:alert(1))', '[x](JaVaScRiPt:alert`1`)', '[a](data:text/html,x)', '[a](//evil.example)', '![i](https://evil.example/p.png)', '<https://e.example>', '<javascript:alert(1)>', '&#x6a;avascript:', '&lt;', '`', '```', '~~~', '*', '**', '_', '__', '~~', '[', ']', '(', ')', '![', '<', '>', '\\', '\n', '\n\n', '    ', '\t', '- ', '1. ', '> ', '# ', '|', '---', '===', '| a |\n|---|\n', ' ', 'a', 'é', '日', '\u0000', '\ufeff', '\r', '\r\n', '[1]', '"', "'", 'style=', ']('];
+const PIECES = ['<script>', '</script>', '<img src=x onerror=alert(1)>', '[x](javascript:alert(1))', '[x](JaVaScRiPt:alert`1`)', '[a](data:text/html,x)', '[a](//evil.example)', '![i](https://evil.example/p.png)', '<https://e.example>', '<javascript:alert(1)>', '&#x6a;avascript:', '&lt;', '`', '```', '~~~', '*', '**', '_', '__', '~~', '[', ']', '(', ')', '![', '<', '>', '\\', '\n', '\n\n', '    ', '\t', '- ', '1. ', '> ', '# ', '|', '---', '===', '1', ' b', 'x y', ', z', '| a |\n|---|\n', ' ', 'a', 'é', '日', '\u0000', '\ufeff', '\r', '\r\n', '[1]', '"', "'", 'style=', ']('];
 
 test('nothing outside the allow-list comes out of hostile text, however it is cut', () => {
   const random = chance(42);
@@ -158,6 +158,7 @@ const CASES = [
   ['an unknown number stays text', 'a [7] b', '<p>a [7] b</p>', { isCitation: (n) => n === 1 }],
   ['headings can be shifted below their surroundings', '# A', '<h3>A</h3>', { headingShift: 2 }],
   ['a list may start at any number', '3. a\n4. b', '<ol start="3"><li>a</li><li>b</li></ol>'],
+  ['fenced code keeps its tabs', '```make\nall:\n\tcargo build\n```', '<pre><code class="language-make">all:\n\tcargo build\n</code></pre>'],
   ['an ordered list nests under wide markers', '1. a\n   1. b\n      1. c', '<ol><li>a<ol><li>b<ol><li>c</li></ol></li></ol></li></ol>'],
 ];
 for (const [name, text, expected, options] of CASES) test(name, () => assert.equal(ours(text, options), expected));

@@ -37,8 +37,8 @@ enum Form {
     Plain(&'static [u8]),
     /// Goes out compressed to everyone: every browser reads it.
     Gzip(&'static [u8]),
-    /// Whichever the client reads.
-    Both { plain: &'static [u8], gzip: &'static [u8] },
+    /// The smallest that the client reads.
+    Every { plain: &'static [u8], gzip: &'static [u8], brotli: &'static [u8] },
 }
 
 /// Every file that is served as it is.
@@ -48,17 +48,19 @@ pub(super) const ASSETS: &[Asset] = &[
     Asset {
         path: "/widget.js",
         kind: SCRIPT,
-        form: Form::Both {
+        form: Form::Every {
             plain: include_bytes!("../../assets/widget.js"),
             gzip: include_bytes!("../../assets/widget.js.gz"),
+            brotli: include_bytes!("../../assets/widget.js.br"),
         },
     },
     Asset {
         path: "/widget-languages.json",
         kind: "application/json",
-        form: Form::Both {
+        form: Form::Every {
             plain: include_bytes!("../../assets/widget-languages.json"),
             gzip: include_bytes!("../../assets/widget-languages.json.gz"),
+            brotli: include_bytes!("../../assets/widget-languages.json.br"),
         },
     },
     Asset {
@@ -77,7 +79,7 @@ pub(super) const ASSETS: &[Asset] = &[
 /// The versions of [`ASSETS`], in their order.
 static VERSIONS: LazyLock<Vec<String>> = LazyLock::new(|| {
     let version = |asset: &Asset| match asset.form {
-        Form::Plain(bytes) | Form::Gzip(bytes) | Form::Both { plain: bytes, .. } => {
+        Form::Plain(bytes) | Form::Gzip(bytes) | Form::Every { plain: bytes, .. } => {
             format!("{:016x}", fnv(bytes))
         }
     };
@@ -103,17 +105,12 @@ impl Asset {
             |name| request.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
         let etag = format!("W/\"{version}\"");
         let has = text(header::IF_NONE_MATCH).split(',').any(|tag| tag.trim() == etag);
-        let accepts_gzip = text(header::ACCEPT_ENCODING).split(',').any(|coding| {
-            let mut parts = coding.split(';').map(str::trim);
-            parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip"))
-                && !parts
-                    .any(|weight| weight.trim_start_matches(['q', '=']).trim_matches(['0', '.']).is_empty())
-        });
-        let (bytes, compressed) = match self.form {
-            Form::Plain(plain) => (plain, false),
-            Form::Both { gzip, .. } if accepts_gzip => (gzip, true),
-            Form::Both { plain, .. } => (plain, false),
-            Form::Gzip(gzip) => (gzip, true),
+        let codings = text(header::ACCEPT_ENCODING);
+        let (bytes, coding) = match self.form {
+            Form::Every { brotli, .. } if accepts(codings, "br") => (brotli, Some("br")),
+            Form::Every { gzip, .. } if accepts(codings, "gzip") => (gzip, Some("gzip")),
+            Form::Gzip(gzip) => (gzip, Some("gzip")),
+            Form::Plain(plain) | Form::Every { plain, .. } => (plain, None),
         };
         let mut response = if has {
             StatusCode::NOT_MODIFIED.into_response()
@@ -131,12 +128,21 @@ impl Asset {
         headers.insert("cross-origin-resource-policy", HeaderValue::from_static("cross-origin"));
         if !has {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.kind));
-            if compressed {
-                headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            if let Some(coding) = coding {
+                headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
             }
         }
         response
     }
+}
+
+/// Whether an `Accept-Encoding` allows a coding: it is named, and not with the weight 0.
+fn accepts(codings: &str, wanted: &str) -> bool {
+    codings.split(',').any(|coding| {
+        let mut parts = coding.split(';').map(str::trim);
+        parts.next().is_some_and(|name| name.eq_ignore_ascii_case(wanted))
+            && !parts.any(|weight| weight.trim_start_matches(['q', '=']).trim_matches(['0', '.']).is_empty())
+    })
 }
 
 /// FNV-1a, 64 bits: a name for a file that we wrote ourselves, no defence against anyone.
