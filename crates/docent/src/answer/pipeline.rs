@@ -118,8 +118,9 @@ impl Run {
     async fn about_the_book(&mut self) -> Result<(), Gone> {
         let standalone = stand_alone(&self.question.text, &self.question.history);
         let key = self.key(&standalone);
-        let index = self.answerer.retriever.index();
-        if let Some(kept) = key.as_ref().and_then(|key| self.answerer.cache.get(key, &index)) {
+        // What is searched, by which kept answers are told apart; hits of Qdrant come with a small index of their own.
+        let book = self.answerer.retriever.index();
+        if let Some(kept) = key.as_ref().and_then(|key| self.answerer.cache.get(key, &book)) {
             return self.say_again(kept).await;
         }
         let query = Query {
@@ -163,7 +164,7 @@ impl Run {
                         suggestions: next.clone(),
                         support: self.support.clone(),
                     };
-                    self.answerer.cache.keep(key, kept, &index);
+                    self.answerer.cache.keep(key, kept, &book);
                 }
                 self.end(outcome, sources, next, None).await
             }

@@ -12,6 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::error::{ApiError, Problem};
 use super::{App, Phase, owner};
 use crate::parts::Parts;
+use crate::retrieve::Retriever;
 use crate::status::{Service, ServiceReport};
 
 /// How the service and its parts are.
@@ -107,10 +108,13 @@ fn services(parts: &Parts, reports: Vec<ServiceReport>) -> Value {
         Service::Postgres => "sqlite",
         Service::Gemini | Service::OpenAi => answerer.generator.name(),
     };
-    let mut services = json!({
-        "api": "ok",
-        "index": {"status": "ok", "chunks": index.len(), "embedder": answerer.embedder.name()},
-    });
+    let has_file = !matches!(&answerer.retriever, Retriever::Qdrant(qdrant) if qdrant.fallback().is_none());
+    let file = if has_file {
+        json!({"status": "ok", "chunks": index.len(), "embedder": answerer.embedder.name()})
+    } else {
+        json!({"status": "not_configured", "instead": "qdrant", "embedder": answerer.embedder.name()})
+    };
+    let mut services = json!({"api": "ok", "index": file});
     // The earlier service named these three always.
     for service in [Service::Qdrant, Service::Postgres, Service::Gemini] {
         services[service.name()] = json!({"status": "not_configured", "instead": instead(service)});

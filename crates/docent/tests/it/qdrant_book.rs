@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use corpus::BookOptions;
 use docent::config::{Config, Values};
@@ -15,10 +16,12 @@ use docent::retrieve::{
     PassageLimits, QdrantRetriever, Query, Retrieval, Retriever, SharedIndex, Vectors, retrieve,
 };
 use docent::status::Services;
-use doubles::QdrantDouble;
+use doubles::{GeminiDouble, Operation, QdrantDouble};
 use search::Index;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use crate::support::{QUESTION, Setup};
 
 /// Every so many questions of the set is asked: enough to see a difference, and seconds instead of a minute.
 const EVERY: usize = 2;
@@ -80,4 +83,29 @@ async fn the_manual_is_found_in_qdrant_as_in_the_file() {
     assert!(share(ten) >= 85, "the same ten hits for {ten} of {asked}");
     // Neighbours of a hit that Qdrant did not send cannot come along.
     assert!(share(passages) >= 55, "the same passages for {passages} of {asked}");
+}
+
+/// A second reader's question is answered from the cache, with the index file beside Qdrant and without it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_question_to_a_book_in_qdrant_is_paid_for_once() {
+    for only_qdrant in [false, true] {
+        let (gemini, qdrant) = (GeminiDouble::start().await, QdrantDouble::start().await);
+        gemini.answer_always("Torque is measured in newton metres [1].");
+        let setup = || Setup::new().gemini(&gemini).qdrant(&qdrant).with("DOCENT_ANSWER_CACHE", "10");
+        let with_file = setup().start().await;
+        let server = if only_qdrant { setup().only_qdrant().start().await } else { with_file };
+        let row =
+            server.get("/api/health").send().await.expect("a reply").json::<Value>().await.expect("JSON");
+        let file = if only_qdrant { "not_configured" } else { "ok" };
+        assert_eq!(row["services"]["index"]["status"], file, "{row}");
+        for _ in 0..3 {
+            let answer = server.ask(&json!({"message": QUESTION})).await;
+            assert_eq!(answer.text(), "Torque is measured in newton metres [1].");
+            // What a look at the unchanged collection finds is the same book.
+            server.app.parts().expect("parts").probe(Duration::from_secs(10)).await;
+        }
+        let written =
+            gemini.requests().iter().filter(|request| request.operation == Operation::Generate).count();
+        assert_eq!(written, 1, "only Qdrant: {only_qdrant}");
+    }
 }

@@ -313,7 +313,10 @@ impl QdrantRetriever {
     }
 
     async fn look(&self, patience: Patience) -> Result<Arc<Opened>, Unavailable> {
-        let opened = opened::open(&self.0.client, &self.0.name, self.0.vectors.as_ref(), patience).await;
+        let mut opened = opened::open(&self.0.client, &self.0.name, self.0.vectors.as_ref(), patience).await;
+        if let (Ok(opened), Some((_, before))) = (&mut opened, self.opened()) {
+            opened.keep_words_of(&before);
+        }
         let opened = opened.map(Arc::new);
         let mut kept = self.0.opened.write().unwrap_or_else(PoisonError::into_inner);
         match &opened {
