@@ -22,6 +22,10 @@ pub use searching::Searching;
 /// A probe that takes longer says enough.
 pub const PROBE_LIMIT: Duration = Duration::from_secs(15);
 
+/// First pause before a service that is in trouble is looked at again without a reader's question, and the longest: it
+/// doubles with each look.
+pub const LOOK_AGAIN: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(900));
+
 /// The opened parts of a running service.
 #[derive(Debug, Clone)]
 pub struct Parts {
@@ -285,15 +289,48 @@ impl Parts {
     /// Looks at every outside service that is in use, once, without cost, and tells [`Parts::services`]. At most
     /// `limit`; whatever has not answered by then keeps its state.
     pub async fn probe(&self, limit: Duration) {
-        let models = self.providers.check(&self.answerer.embedder, &self.answerer.generator);
-        let passages = async {
-            if let Retriever::Qdrant(qdrant) = &self.answerer.retriever {
-                qdrant.refresh().await;
-            }
-        };
-        let looks = async { tokio::join!(models, passages, self.conversations.probe()) };
+        let looks = async { tokio::join!(self.models(), self.passages(), self.conversations.probe()) };
         if tokio::time::timeout(limit, looks).await.is_err() {
             tracing::warn!("a probe of the services was not over within {limit:?}");
+        }
+    }
+
+    /// Looks again and again at services that failed when they were last used, without cost, so that health does not wait
+    /// for a reader to find out that they are back. While all is well nobody is asked. The database is not among them: its
+    /// own store looks after it, and knows when it must be left asleep.
+    pub async fn look_again(self, (first, longest): (Duration, Duration)) {
+        let mut pause = first;
+        loop {
+            tokio::time::sleep(pause).await;
+            let reports = self.services.reports();
+            let failed =
+                |service| reports.iter().any(|report| report.service == service && report.trouble.is_some());
+            let (models, passages) =
+                (failed(Service::Gemini) || failed(Service::OpenAi), failed(Service::Qdrant));
+            if !models && !passages {
+                pause = first;
+                continue;
+            }
+            let looks = async {
+                if models {
+                    self.models().await;
+                }
+                if passages {
+                    self.passages().await;
+                }
+            };
+            let _ = tokio::time::timeout(PROBE_LIMIT, looks).await;
+            pause = (pause * 2).min(longest);
+        }
+    }
+
+    async fn models(&self) {
+        self.providers.check(&self.answerer.embedder, &self.answerer.generator).await;
+    }
+
+    async fn passages(&self) {
+        if let Retriever::Qdrant(qdrant) = &self.answerer.retriever {
+            qdrant.refresh().await;
         }
     }
 }

@@ -15,6 +15,9 @@ pub const LATENCY_BOUNDS: [f64; 9] = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0
 /// The operation of a look that spends nothing: any real use that goes well overrules its trouble.
 pub const CHECK: &str = "check";
 
+/// Kinds of trouble that are over when the service is reached, whatever for.
+const REACHABILITY: [&str; 5] = ["unavailable", "timeout", "interrupted", "unauthorized", "suspended"];
+
 /// An outside service that this program may be configured with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Service {
@@ -117,15 +120,13 @@ impl Services {
         Gauge { services: self.clone(), service, operation }
     }
 
-    /// Takes back troubles of reachability (`unavailable`, `timeout`, `unauthorized`): somebody has just reached the
+    /// Takes back troubles of reachability (`unavailable`, `timeout`, `interrupted`, `unauthorized`): somebody has just reached the
     /// service by another way, such as a probe. Spent quotas stay spent.
     pub fn reached(&self, service: Service) {
         if let Some(state) = self.lock().get_mut(&service) {
             for operation in state.operations.values_mut() {
-                operation.trouble = operation
-                    .trouble
-                    .take()
-                    .filter(|trouble| !["unavailable", "timeout", "unauthorized"].contains(&trouble.kind));
+                operation.trouble =
+                    operation.trouble.take().filter(|trouble| !REACHABILITY.contains(&trouble.kind));
             }
         }
     }

@@ -20,7 +20,7 @@ use crate::conversations::{Conversations, StoreError};
 use crate::http::{App, Patience, router, serve_connections};
 use crate::ingest::qdrant::sync;
 use crate::ingest::{IngestError, Plan, Progress, Watch, title_of};
-use crate::parts::{PROBE_LIMIT, PartChoice, Parts, Providers, answerer, postgres};
+use crate::parts::{LOOK_AGAIN, PROBE_LIMIT, PartChoice, Parts, Providers, answerer, postgres};
 use crate::retrieve::{Embedder, Retriever, SharedIndex};
 use crate::status::Services;
 
@@ -141,7 +141,10 @@ async fn open(config: &Config, arguments: &Arguments) -> anyhow::Result<Parts> {
     let answerer = answerer(config, title, searching.retriever, embedder, generator);
     let parts = Parts { answerer, conversations, services, providers };
     let looked_at = parts.clone();
-    tokio::spawn(async move { looked_at.probe(PROBE_LIMIT).await });
+    tokio::spawn(async move {
+        looked_at.probe(PROBE_LIMIT).await;
+        looked_at.look_again(LOOK_AGAIN).await;
+    });
     Ok(parts)
 }
 

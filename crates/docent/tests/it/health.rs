@@ -1,10 +1,12 @@
 //! Health tells how outside services were when they were last used, in the shape and with the codes of the earlier
 //! service; it calls nobody by itself and shows no secret.
 
-use doubles::{Fault, GeminiDouble, Operation, Planned, Quota};
+use std::time::Duration;
+
+use doubles::{Fault, GeminiDouble, Operation, Planned, QdrantDouble, Quota};
 use serde_json::{Value, json};
 
-use crate::support::{QUESTION, Setup, TestServer};
+use crate::support::{QUESTION, Setup, TestServer, eventually};
 
 const TOKEN: &str = "an-admin-token-of-a-test";
 
@@ -151,4 +153,30 @@ async fn metrics_are_the_owners() {
     assert!(text.contains("docent_index_age_seconds ") && !text.contains("secret"), "{text}");
     let closed = TestServer::start().await.get("/metrics").bearer_auth("").send().await.expect("a reply");
     assert_eq!(closed.status(), 403);
+}
+
+/// What was away comes back into the report by itself; nobody is asked while all is well.
+#[tokio::test]
+async fn a_service_in_trouble_is_looked_at_again_without_a_question() {
+    let (gemini, qdrant) = (GeminiDouble::start().await, QdrantDouble::start().await);
+    let setup = Setup::new().gemini(&gemini).qdrant(&qdrant).with("DOCENT_ANSWER_TIMEOUT", "2");
+    let server = setup.start().await;
+    let pause = (Duration::from_millis(20), Duration::from_millis(100));
+    let looking = tokio::spawn(server.app.parts().expect("parts").clone().look_again(pause));
+    server.ask(&json!({"message": QUESTION})).await;
+    let asked = (gemini.requests().len(), qdrant.requests().len());
+    tokio::time::sleep(pause.1 * 3).await;
+    assert_eq!((gemini.requests().len(), qdrant.requests().len()), asked, "all is well: nobody is asked");
+
+    gemini.refuse_connections();
+    qdrant.refuse_connections();
+    server.ask(&json!({"message": QUESTION})).await;
+    let (code, body) = health(&server).await;
+    assert_eq!((code, &body["failed_services"]), (503, &json!(["qdrant", "gemini"])), "{body}");
+    gemini.accept_connections().await.expect("the port is still free");
+    qdrant.accept_connections().await.expect("the port is still free");
+    eventually("health is well again", async || (health(&server).await.0 == 200).then_some(())).await;
+    let since = &gemini.requests()[asked.0..];
+    assert!(since.iter().all(|request| request.operation == Operation::Models), "{since:#?}");
+    looking.abort();
 }
