@@ -9,8 +9,10 @@ export function splitFragment(url) {
   const text = /(?:^|&)text=([^&]*)/.exec(directive ?? '')?.[1];
   if (!text) return { address, quote: null };
   // prefix-,start,end,-suffix: the parts with a dash only say where.
-  const parts = text.split(',').filter((part) => !part.endsWith('-') && !part.startsWith('-')).map(decode);
-  return { address, quote: parts.length ? { start: parts[0], end: parts[1] ?? null } : null };
+  const all = text.split(',');
+  const before = all[0].endsWith('-') ? decode(all[0].slice(0, -1)) : '';
+  const parts = all.filter((part) => !part.endsWith('-') && !part.startsWith('-')).map(decode);
+  return { address, quote: parts.length ? { before, start: parts[0], end: parts[1] ?? null } : null };
 }
 
 function decode(text) {
@@ -46,7 +48,7 @@ function flatten(root) {
 const lower = (text) => text.replace(/[^]/g, (char) => (char.toLowerCase().length === 1 ? char.toLowerCase() : char));
 
 /** The range of a quote in an element, or null. White space, case and markup do not matter. */
-export function findQuote(root, { start, end }) {
+export function findQuote(root, { before = '', start, end }) {
   const { text, places } = flatten(root);
   // Inline markup makes a space where the quote has none: compare without spaces.
   const packed = [];
@@ -57,8 +59,9 @@ export function findQuote(root, { start, end }) {
     packed.push(at);
   }
   const pack = (value) => lower(value).replace(/[\s\u200b]+/g, '');
-  const from = letters.indexOf(pack(start));
-  if (from < 0 || !pack(start)) return null;
+  const told = letters.indexOf(pack(before) + pack(start));
+  if (told < 0 || !pack(start)) return null;
+  const from = told + pack(before).length;
   let to = from + pack(start).length;
   if (end) {
     const at = letters.indexOf(pack(end), to);

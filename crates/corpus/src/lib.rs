@@ -31,6 +31,6 @@ pub use docusaurus::{PagePart, page_from_parts, read_page};
 pub use page::{Block, BlockKind, Page, Section};
 pub use state::{FolderState, folder_state};
 pub use tokens::count_tokens;
-pub use visible::visible_text;
+pub use visible::{visible_cells, visible_text};
 pub use warning::Warning;
 pub use web::{PageLinks, Sitemap, page_links, read_fetched, read_sitemap};

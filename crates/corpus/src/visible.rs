@@ -35,6 +35,17 @@ pub fn visible_text(content: &str) -> Cow<'_, str> {
     Cow::Owned(visible)
 }
 
+/// The visible text of each cell of a table's row, as it stands in [`crate::Chunk::content`], without empty ones; none for
+/// what is no row. Each cell is a block of its own on the built page.
+pub fn visible_cells(line: &str) -> Option<Vec<String>> {
+    Some(raw_cells(line.trim())?.map(visible_line).collect())
+}
+
+fn raw_cells(line: &str) -> Option<impl Iterator<Item = &str>> {
+    let row = line.strip_prefix("| ")?.strip_suffix('|')?;
+    Some(row.split(" | ").map(str::trim).filter(|cell| !cell.is_empty()))
+}
+
 fn add_line(visible: &mut String, line: &str) {
     if !visible.is_empty() {
         visible.push('\n');
@@ -44,12 +55,11 @@ fn add_line(visible: &mut String, line: &str) {
 
 fn visible_line(line: &str) -> String {
     let line = &line[marker_length(line)..];
-    let cells;
-    let line = match line.strip_prefix("| ").and_then(|row| row.strip_suffix('|')) {
-        Some(row) => {
-            cells =
-                row.split(" | ").map(str::trim).filter(|cell| !cell.is_empty()).collect::<Vec<_>>().join(" ");
-            cells.as_str()
+    let row;
+    let line = match raw_cells(line) {
+        Some(cells) => {
+            row = cells.collect::<Vec<_>>().join(" ");
+            row.as_str()
         }
         None => line,
     };

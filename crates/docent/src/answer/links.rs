@@ -73,6 +73,57 @@ pub fn href(url: &str, anchor: Option<&str>, quote: &str, around: Around<'_>) ->
     href
 }
 
+/// URL of a section with a text fragment for a row of a table, given by its visible cells, which are blocks of their own on
+/// the page: from the first words of the first to the last words of the last.
+///
+/// `around.before` is the block before the row. A row that cannot be told from others gets the section alone.
+pub fn row_href(url: &str, anchor: Option<&str>, cells: &[String], around: Around<'_>) -> String {
+    let (first, inner, last) = match cells {
+        [] => return section_href(url, anchor),
+        [only] => return href(url, anchor, only, around),
+        [first, inner @ .., last] => (first, inner, last),
+    };
+    let started: Vec<&str> = first.split_whitespace().collect();
+    let start = started.iter().take(WHOLE_QUOTE_WORDS).copied().collect::<Vec<_>>().join(" ");
+    let page_before = around.page_before.to_lowercase();
+    let mut told = String::new();
+    if page_before.contains(&start.to_lowercase()) {
+        let before: Vec<&str> = around.before.split_whitespace().collect();
+        told = before[before.len().saturating_sub(CONTEXT_WORDS)..].join(" ");
+        if told.is_empty() || page_before.contains(&format!("{told} {start}").to_lowercase()) {
+            return section_href(url, anchor);
+        }
+    }
+    // Its end must not stand in the row before its end.
+    let mut rest = started.get(WHOLE_QUOTE_WORDS..).unwrap_or_default().join(" ");
+    for cell in inner {
+        rest.push(' ');
+        rest.push_str(cell);
+    }
+    let rest = format!("{rest} {last}").to_lowercase();
+    let ending: Vec<&str> = last.split_whitespace().collect();
+    let end =
+        (END_WORDS.min(ending.len())..=ending.len()).map(|count| ending[ending.len() - count..].join(" "));
+    let is_told =
+        |end: &String| rest.find(&end.to_lowercase()) == rest.len().checked_sub(end.to_lowercase().len());
+    let Some(end) = end.into_iter().find(is_told) else {
+        return section_href(url, anchor);
+    };
+    let mut href = href(url, anchor, "", Around::default());
+    if anchor.is_none() {
+        href.push('#');
+    }
+    href.push_str(":~:text=");
+    if !told.is_empty() {
+        encode(&told, &mut href);
+        href.push_str("-,");
+    }
+    encode(&start, &mut href);
+    href.push(',');
+    encode(&end, &mut href);
+    href
+}
+
 /// The first and last words of a long quote, as many as tell its beginning from what stands before it on the page, and
 /// its end from what stands inside it; none when it must be given whole.
 fn ends(words: &[&str], page_before: &str) -> Option<(String, String)> {

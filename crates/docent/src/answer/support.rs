@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
-use corpus::{Sentence, SentenceKind, visible_text};
+use corpus::{Sentence, SentenceKind, visible_cells, visible_text};
 use search::{Term, analyze};
 
 use super::Source;
-use super::links::{Around, href, section_href};
+use super::links::{Around, href, row_href, section_href};
 use crate::retrieve::Passage;
 
 /// Longest quote in characters; a longer sentence is cut at a word.
@@ -16,10 +16,9 @@ const LONGEST_QUOTE: usize = 400;
 pub(super) fn source(passage: &Passage, claim: &str) -> Source {
     let sentence = best_sentence(passage, claim);
     let quote = sentence.map(|sentence| quote(passage, sentence)).unwrap_or_default();
-    // Only running text stands in one block of the page; a row or a code block spans several.
-    let selectable = sentence.is_some_and(|sentence| {
-        matches!(sentence.kind, SentenceKind::Prose | SentenceKind::ListItem) && !quote.ends_with('…')
-    });
+    // The lines of a code block are no text that a link can select.
+    let selectable =
+        sentence.is_some_and(|sentence| sentence.kind != SentenceKind::Code && !quote.ends_with('…'));
     let heading = if passage.heading_path.is_empty() {
         passage.title.clone()
     } else {
@@ -50,29 +49,31 @@ fn link(passage: &Passage, sentence: &Sentence, quote: &str) -> String {
     let after = visible_text(later);
     let mut page_before = passage.page_before.clone();
     page_before.extend(before.split_whitespace().flat_map(|word| [word, " "]));
-    // The words next to it must stand in one block, which is one line here.
+    // The words next to it must stand in one block, which is one line here, or the last cell of a row.
     let is_told = |line: &&str| !line.trim().is_empty();
+    let row_before = earlier.lines().rfind(is_told).and_then(visible_cells);
+    let last_cell = row_before.as_ref().and_then(|cells| cells.last()).map(String::as_str);
     let around = Around {
         page_before: &page_before,
-        before: before.lines().rfind(is_told).unwrap_or_default(),
+        before: last_cell.or_else(|| before.lines().rfind(is_told)).unwrap_or_default(),
         after: after.lines().find(is_told).unwrap_or_default(),
     };
+    if let Some(cells) = visible_cells(text_of(passage, sentence)) {
+        return row_href(&passage.url, passage.anchor.as_deref(), &cells, around);
+    }
     href(&passage.url, passage.anchor.as_deref(), quote, around)
 }
 
-/// The sources that `text` cites, each with the sentence that supports the citing sentences best.
+/// The sources that `text` cites, each with the sentence that supports the first citing one best.
 pub(super) fn cited_sources(text: &str, cited: &[usize], passages: &[Passage]) -> Vec<Source> {
     let claims = claims(text);
     cited
         .iter()
         .filter_map(|n| passages.iter().find(|passage| passage.n == *n))
         .map(|passage| {
-            let claim: Vec<&str> = claims
-                .iter()
-                .filter(|(_, markers)| markers.contains(&passage.n))
-                .map(|(claim, _)| claim.as_str())
-                .collect();
-            source(passage, &claim.join(" "))
+            // The first claim is where a reader meets the citation first.
+            let claim = claims.iter().find(|(_, markers)| markers.contains(&passage.n));
+            source(passage, claim.map_or("", |(claim, _)| claim))
         })
         .collect()
 }

@@ -32,11 +32,41 @@ fn the_quote_is_the_sentence_that_says_it() {
 }
 
 #[test]
-fn a_table_row_is_quoted_but_not_selected() {
-    let passage = passage("# Ports\n\n| name | port |\n| --- | --- |\n| web | 7860 |\n");
-    let source = source(&passage, "web 7860");
-    assert_eq!(source.quote, "web 7860");
-    assert_eq!(source.href, "/docs/a");
+fn a_table_row_is_selected_from_its_first_cell_to_its_last() {
+    let link = |text: &str, claim: &str| {
+        let source = source(&passage(text), claim);
+        (source.quote, source.href.replace("%20", " "))
+    };
+    let table = |rows: &str| format!("# Ports\n\n| name | port |\n| --- | --- |\n{rows}");
+    let quoted = |quote: &str, href: &str| (quote.to_owned(), href.to_owned());
+    assert_eq!(
+        link(&table("| web | 7860 |\n| `mail` | 25 |\n"), "mail 25"),
+        quoted("mail 25", "/docs/a#:~:text=mail,25")
+    );
+    // Its first cell stands further up: the cell before it tells which one is meant.
+    assert_eq!(
+        link(&table("| web | 7860 |\n| mail and web | 26 |\n| web | mail 25 |\n"), "web mail 25"),
+        quoted("web mail 25", "/docs/a#:~:text=26-,web,mail 25")
+    );
+    // Nothing tells the second row of two that begin alike after the same cell.
+    assert_eq!(
+        link(&table("| web | 1 |\n| web | 1 |\n| web | 25 |\n"), "web 25"),
+        quoted("web 25", "/docs/a")
+    );
+    // The end of the row stands in it before.
+    assert_eq!(
+        link("# P\n\n| a | b | c |\n| --- | --- | --- |\n| web | on 80 | 80 |\n", "web on 80 80"),
+        quoted("web on 80 80", "/docs/a")
+    );
+}
+
+#[test]
+fn the_quote_is_what_the_first_citing_sentence_says() {
+    let passage =
+        passage("# Motors\n\nMotors are loud. Torque is measured in newton metres. Paint is red.\n");
+    let answer = "The paint is red [1]. Motors are loud, and torque is measured in newton metres [1].";
+    let sources = cited_sources(answer, &[1], std::slice::from_ref(&passage));
+    assert_eq!(sources[0].quote, "Paint is red.");
 }
 
 #[test]
