@@ -21,6 +21,9 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// How long a browser may remember a preflight, in seconds.
 const PREFLIGHT_MAX_AGE: &str = "7200";
 
+/// What hosts ask to see whether the program lives.
+const PROBES: [&str; 2] = ["/livez", "/readyz"];
+
 /// The id of the request that is being handled.
 pub(super) fn request_id() -> String {
     REQUEST_ID.try_with(Uuid::to_string).unwrap_or_default()
@@ -44,13 +47,14 @@ pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) 
                 .headers_mut()
                 .insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
             app.metrics().request(route.as_deref().unwrap_or("other"), response.status().as_u16());
-            tracing::info!(
-                %method,
-                path,
-                status = response.status().as_u16(),
-                milliseconds = began.elapsed().as_millis() as u64,
-                "request"
-            );
+            let status = response.status().as_u16();
+            let milliseconds = began.elapsed().as_millis() as u64;
+            // A host asks these every few seconds: they would bury what readers did.
+            if PROBES.contains(&path.as_str()) {
+                tracing::debug!(%method, path, status, milliseconds, "request");
+            } else {
+                tracing::info!(%method, path, status, milliseconds, "request");
+            }
             response
         })
         .instrument(span)
