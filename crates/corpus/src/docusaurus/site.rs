@@ -7,6 +7,7 @@ use super::config::{Config, Instance, Locale};
 use super::sidebars::{self, SidebarDoc};
 use super::{BookLibrary, DocsFolder, Site, absolute, glob, is_excluded, read_doc, route};
 use crate::files::{self, BookFile, BookFiles};
+use crate::parallel::in_parallel;
 use crate::{Block, BlockKind, BookOptions, Page, Section, Warning};
 
 /// Reads all pages of a site.
@@ -163,14 +164,23 @@ impl SiteReader<'_> {
                     && !patterns.iter().any(|pattern| glob::matches(pattern, &file.inner))
             }
         });
-        let mut sidebar_docs = Vec::new();
-        let mut read: Vec<(String, Page)> = Vec::new();
-        for file in &listed {
+        let docs_read = in_parallel(&listed, |file| {
             let translated = translations
                 .as_ref()
                 .map(|folder| files::join(folder, &file.inner))
                 .filter(|name| self.files.is_file(name));
-            let Some(doc) = self.read_file(docs, file, translated) else { continue };
+            self.read_file(docs, file, translated)
+        });
+        let mut sidebar_docs = Vec::new();
+        let mut read: Vec<(String, Page)> = Vec::new();
+        for (file, doc) in listed.iter().zip(docs_read) {
+            let doc = match doc {
+                Ok(doc) => doc,
+                Err(mut unread) => {
+                    self.warnings.append(&mut unread);
+                    continue;
+                }
+            };
             sidebar_docs.push(SidebarDoc {
                 inner: file.inner.clone(),
                 place: doc.place.clone(),
@@ -203,12 +213,13 @@ impl SiteReader<'_> {
         }
     }
 
+    /// Reads a page; of a file that cannot be read, the warnings.
     fn read_file(
-        &mut self,
+        &self,
         docs: &DocsFolder,
         file: &BookFile,
         translated: Option<String>,
-    ) -> Option<super::Doc> {
+    ) -> Result<super::Doc, Vec<Warning>> {
         let library = BookLibrary { files: self.files, site_folder: &self.config.folder };
         let mut own = Vec::new();
         let (name, source) = match translated {
@@ -218,14 +229,11 @@ impl SiteReader<'_> {
             }
             None => (file.name.clone(), self.files.read(file, &mut own)),
         };
-        let Some(source) = source else {
-            self.warnings.append(&mut own);
-            return None;
-        };
+        let Some(source) = source else { return Err(own) };
         let mut doc = read_doc(self.site, docs, &name, &file.inner, &source, &library);
         own.append(&mut doc.page.warnings);
         doc.page.warnings = own;
-        Some(doc)
+        Ok(doc)
     }
 
     /// The page that lists a category: its title and description; the cards repeat what other pages say.
@@ -268,10 +276,14 @@ impl SiteReader<'_> {
                 .as_ref()
                 .map(|folder| files::join(folder.trim_end_matches('/'), &file.inner))
                 .filter(|name| self.files.is_file(name));
-            let Some(doc) = self.read_file(&docs, &file, translated) else { continue };
-            if doc.hidden {
-                continue;
-            }
+            let doc = match self.read_file(&docs, &file, translated) {
+                Ok(doc) if doc.hidden => continue,
+                Ok(doc) => doc,
+                Err(mut unread) => {
+                    self.warnings.append(&mut unread);
+                    continue;
+                }
+            };
             let path = match doc.slug.filter(|_| blog) {
                 Some(slug) => slug,
                 None if blog => blog_slug(&file.inner),

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use corpus::{Book, BookOptions, Chunk, ChunkId, ChunkOptions, Warning, chunk_page, read_book};
+use corpus::{Book, BookOptions, Chunk, ChunkId, ChunkOptions, Warning, chunk_pages, read_book};
 use search::{Index, IndexBuilder, IndexError, Metadata, Ordinal};
 use serde::Serialize;
 
@@ -28,6 +28,9 @@ pub use watch::Watch;
 
 /// Chunks embedded between two entries of the journal.
 const BATCH: usize = 32;
+
+/// Pages that are cut together, on all processors; their text is in memory twice for a moment.
+const CUT_TOGETHER: usize = 512;
 
 /// Name of the fact that holds the book's title.
 pub const TITLE_FACT: &str = "title";
@@ -177,7 +180,15 @@ pub async fn read_site(
 
 fn compare(mut book: Book, index_file: PathBuf, fingerprint: String, began: Instant) -> Plan {
     let options = ChunkOptions::default();
-    let mut chunks: Vec<Chunk> = book.pages.iter().flat_map(|page| chunk_page(page, &options)).collect();
+    let (mut chunks, mut sections) = (Vec::new(), 0);
+    for pages in book.pages.chunks_mut(CUT_TOGETHER) {
+        chunks.extend(chunk_pages(pages, &options));
+        for page in pages {
+            sections += page.sections.len();
+            // The text is in the chunks now; a large book need not be in memory twice.
+            page.sections = Vec::new();
+        }
+    }
     // A page that is read twice has the same chunks twice; an index holds each id once.
     let mut seen = HashSet::new();
     chunks.retain(|chunk| seen.insert(chunk.id));
@@ -196,7 +207,7 @@ fn compare(mut book: Book, index_file: PathBuf, fingerprint: String, began: Inst
     let report = Report {
         title: book.title.clone(),
         pages: book.pages.len(),
-        sections: book.pages.iter().map(|page| page.sections.len()).sum(),
+        sections,
         chunks: chunks.len(),
         added: new_ids.difference(&old_ids).count(),
         removed: old_ids.difference(&new_ids).count(),
@@ -372,6 +383,7 @@ impl Plan {
     }
 
     fn write(mut self, journal: &Journal) -> Result<Report, IngestError> {
+        let chunks = std::mem::take(&mut self.chunks);
         let vector_of = |chunk: &Chunk| -> Option<&[f32]> {
             let old = || {
                 let ordinal = self.known.get(&chunk.content_hash)?;
@@ -380,11 +392,12 @@ impl Plan {
             let lent = || self.lent.get(&chunk.content_hash).map(Vec::as_slice);
             journal.vector(chunk.content_hash).or_else(old).or_else(lent)
         };
-        let dimensions = self.chunks.iter().find_map(vector_of).map_or(0, <[f32]>::len);
+        let dimensions = chunks.iter().find_map(vector_of).map_or(0, <[f32]>::len);
         let embedder = if dimensions == 0 { String::new() } else { self.fingerprint.clone() };
         let mut builder = IndexBuilder::new(Metadata { embedder, dimensions, facts: self.book_facts() });
-        for chunk in &self.chunks {
-            builder.push(chunk, vector_of(chunk).unwrap_or_default());
+        // Each chunk goes as the builder takes its text.
+        for chunk in chunks {
+            builder.push(&chunk, vector_of(&chunk).unwrap_or_default());
         }
         if let Some(folder) = self.index_file.parent() {
             fs_err::create_dir_all(folder)?;
