@@ -40,8 +40,10 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let providers = Providers::new(&config, &Services::default());
     let (embedder, _) = providers.embedder(&config)?;
     let index_file = config.index_file();
+    let pace = Pace::of(&embedder, config.embeddings_per_minute);
     if arguments.watch {
         let watch = Watch::new(arguments.book.watched_folder()?, arguments.how.options(), &index_file);
+        let watch = watch.paced(pace);
         let outside = Outside { config: &config, providers: &providers };
         return keep_current(watch, &embedder, &outside, &arguments).await;
     }
@@ -50,7 +52,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         plan = planning => plan.with_context(|| format!("cannot ingest {}", arguments.book))?,
         _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted; what was fetched is kept, run it again to go on"),
     };
-    let plan = plan.paced(Pace::of(&embedder, config.embeddings_per_minute));
+    let plan = plan.paced(pace);
     let report = if arguments.plan {
         planned(&config, &providers, &embedder, plan).await?
     } else {

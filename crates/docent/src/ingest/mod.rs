@@ -324,7 +324,7 @@ impl Plan {
         let wanted: Vec<usize> =
             missing.into_iter().filter(|place| !journal.holds(self.chunks[*place].content_hash)).collect();
         self.report.embedded = wanted.len();
-        let mut pace = self.pace.take().unwrap_or_else(Pace::impatient);
+        let pace = self.pace.take().unwrap_or_else(Pace::impatient);
         progress.begin(progress::Work::Embedding, wanted.len());
         for (batch_number, batch) in wanted.chunks(BATCH).enumerate() {
             let texts: Vec<String> = batch.iter().map(|place| self.chunks[*place].embedding_text()).collect();

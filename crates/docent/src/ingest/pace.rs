@@ -2,6 +2,7 @@
 //! texts fills evenly and each batch waits until it holds enough; a wait that the provider asks for is kept to. What was
 //! embedded before is in the journal, so whoever stops a long wait loses nothing.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -25,14 +26,20 @@ const UNSTATED_WAIT: Duration = Duration::from_secs(30);
 /// Longest wait that is kept to.
 const LONGEST_WAIT: Duration = Duration::from_secs(180);
 
-/// A bucket of texts that may be embedded.
-#[derive(Debug)]
+/// How fast texts may be embedded. Clones take from one bucket, because the provider has one quota for all of them.
+#[derive(Debug, Clone)]
 pub struct Pace {
     per_minute: Option<u32>,
-    left: f64,
-    at: Instant,
+    bucket: Arc<Mutex<Bucket>>,
     /// Waits in a row that are kept to.
     waits: u32,
+}
+
+/// Texts that may be embedded.
+#[derive(Debug)]
+struct Bucket {
+    left: f64,
+    at: Instant,
 }
 
 impl Pace {
@@ -48,8 +55,8 @@ impl Pace {
     }
 
     fn new(per_minute: Option<u32>) -> Self {
-        let left = per_minute.map_or(0.0, f64::from);
-        Self { per_minute, left, at: Instant::now(), waits: WAITS_IN_A_ROW }
+        let bucket = Bucket { left: per_minute.map_or(0.0, f64::from), at: Instant::now() };
+        Self { per_minute, bucket: Arc::new(Mutex::new(bucket)), waits: WAITS_IN_A_ROW }
     }
 
     /// How long so many texts will wait for their turn; `None` without a pace.
@@ -64,7 +71,7 @@ impl Pace {
     /// # Errors
     /// What the embedder says, unless waiting helps.
     pub async fn embed(
-        &mut self,
+        &self,
         embedder: &Embedder,
         texts: &[&str],
         progress: &Progress,
@@ -89,12 +96,13 @@ impl Pace {
     }
 
     /// Takes `texts` out of the bucket; how long to wait before they are really there.
-    fn take(&mut self, texts: usize, now: Instant) -> Option<Duration> {
+    fn take(&self, texts: usize, now: Instant) -> Option<Duration> {
         let per_minute = f64::from(self.per_minute?);
-        let came = now.saturating_duration_since(self.at).as_secs_f64() * per_minute / 60.0;
-        self.left = (self.left + came).min(per_minute) - texts as f64;
-        self.at = now;
-        (self.left < 0.0).then(|| Duration::from_secs_f64(-self.left * 60.0 / per_minute))
+        let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
+        let came = now.saturating_duration_since(bucket.at).as_secs_f64() * per_minute / 60.0;
+        bucket.left = (bucket.left + came).min(per_minute) - texts as f64;
+        bucket.at = now;
+        (bucket.left < 0.0).then(|| Duration::from_secs_f64(-bucket.left * 60.0 / per_minute))
     }
 }
 
@@ -114,19 +122,19 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn every_text_of_a_batch_counts() {
-        let mut pace = Pace::new(Some(100));
+        let pace = Pace::new(Some(100));
         let took =
-            |pace: &mut Pace, texts| pace.take(texts, Instant::now()).map(|wait| wait.as_secs_f64().round());
-        assert_eq!(took(&mut pace, 32), None);
-        assert_eq!(took(&mut pace, 32), None);
-        assert_eq!(took(&mut pace, 32), None);
+            |pace: &Pace, texts| pace.take(texts, Instant::now()).map(|wait| wait.as_secs_f64().round());
+        assert_eq!(took(&pace, 32), None);
+        assert_eq!(took(&pace, 32), None);
+        assert_eq!(took(&pace, 32), None);
         // 4 are left: 28 more come in 16.8 s.
-        assert_eq!(took(&mut pace, 32), Some(17.0));
+        assert_eq!(took(&pace, 32), Some(17.0));
         tokio::time::advance(Duration::from_secs(17)).await;
-        assert_eq!(took(&mut pace, 32), Some(19.0));
+        assert_eq!(took(&pace.clone(), 32), Some(19.0));
         tokio::time::advance(Duration::from_secs(3600)).await;
-        assert_eq!(took(&mut pace, 100), None, "an hour saves up one minute's worth");
-        assert_eq!(took(&mut pace, 1), Some(1.0));
+        assert_eq!(took(&pace, 100), None, "an hour saves up one minute's worth");
+        assert_eq!(took(&pace, 1), Some(1.0));
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use corpus::{BookOptions, FolderState, folder_state};
 
-use super::{IngestError, Progress, Report, plan};
+use super::{IngestError, Pace, Progress, Report, plan};
 use crate::retrieve::Embedder;
 
 /// How often the files are looked at. A writer does not notice half a second; 2,000 files take some 10 ms.
@@ -30,6 +30,7 @@ pub struct Watch {
     index_file: PathBuf,
     /// Folders with their states when the book was last read.
     seen: Vec<(PathBuf, FolderState)>,
+    pace: Option<Pace>,
     failed: bool,
 }
 
@@ -43,10 +44,17 @@ impl Watch {
             options,
             index_file: index_file.to_owned(),
             seen: Vec::new(),
+            pace: None,
             failed: false,
         };
         watch.look_at(&[book.to_owned()]);
         watch
+    }
+
+    /// Embeds no faster than `pace`, all its ingests together; see [`super::Plan::paced`].
+    #[must_use]
+    pub fn paced(self, pace: Pace) -> Self {
+        Self { pace: Some(pace), ..self }
     }
 
     /// Watches these folders as well: a site's configuration may name docs beside the book.
@@ -68,6 +76,10 @@ impl Watch {
         self.failed = true;
         let plan = plan(&self.book, &self.options, embedder, &self.index_file).await?;
         self.look_at(plan.folders());
+        let plan = match &self.pace {
+            Some(pace) => plan.paced(pace.clone()),
+            None => plan,
+        };
         let report = plan.run(embedder, progress).await?;
         self.failed = false;
         Ok(report)

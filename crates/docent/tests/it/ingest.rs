@@ -103,6 +103,41 @@ async fn only_new_text_is_embedded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_edit_embeds_only_the_chunks_that_it_changes() {
+    let gemini = GeminiDouble::start().await;
+    let folder = TempDir::new().expect("a folder");
+    let book = folder.path().join("book");
+    let page = |page: usize, edited: &str| {
+        let sections: String = (0..5)
+            .map(|part| {
+                let edit = if part == 3 { edited } else { "" };
+                format!("## Part {part}\n\nPart {part} of machine {page} weighs {part} grams.{edit}\n\n")
+            })
+            .collect();
+        format!("# Machine {page}\n\n{sections}")
+    };
+    for number in 0..40 {
+        write_book(&book, &[(&format!("docs/{number}.md"), &page(number, ""))]);
+    }
+    let ingest = || with_embedder(ingest(folder.path()), &gemini);
+    let first = report(&mut ingest());
+    assert_eq!((first["pages"].as_u64(), first["embedded"].as_u64()), (Some(40), Some(200)));
+    gemini.reset();
+    // A sentence in the fourth of five sections, and a section above all others.
+    write_book(&book, &[("docs/7.md", &page(7, " It is made of brass."))]);
+    write_book(&book, &[("docs/8.md", &page(8, "").replacen("## ", "## New\n\nWhat is new.\n\n## ", 1))]);
+    let second = report(&mut ingest());
+    assert_eq!((second["added"].as_u64(), second["removed"].as_u64()), (Some(2), Some(1)), "{second}");
+    let texts = embedded(&gemini);
+    assert_eq!(texts.len(), 2, "{texts:?}");
+    assert!(texts.iter().any(|text| text.contains("made of brass")), "{texts:?}");
+    gemini.reset();
+    std::fs::rename(book.join("docs/9.md"), book.join("docs/nine.md")).expect("renamed");
+    assert_eq!(report(&mut ingest())["chunks"], 201);
+    assert_eq!(embedded(&gemini), Vec::<String>::new(), "the text of a page that was moved is known");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_killed_ingest_goes_on_where_it_was() {
     let gemini = GeminiDouble::start().await;
     let folder = TempDir::new().expect("a folder");

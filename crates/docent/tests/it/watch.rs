@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use docent::providers::http_client;
+use doubles::{Fault, GeminiDouble, Operation, Planned, Quota};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -83,6 +84,26 @@ async fn a_watching_ingest_follows_the_book_until_it_is_interrupted() {
         .await;
     ingest.interrupt();
     assert_eq!(ingest.end().code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watching_ingest_keeps_the_pace_of_the_quota() {
+    let gemini = GeminiDouble::start().await;
+    let folder = folder();
+    // More refusals than one call would try again.
+    let limit = Fault::RateLimited { quota: Quota::Minute, retry_after_ms: 20 };
+    gemini.plan(Planned::new(limit).on(Operation::Embed).times(6));
+    let mut command = watching(folder.path(), "ingest");
+    command
+        .env("DOCENT_EMBEDDER", "gemini")
+        .env("DOCENT_EMBEDDING_DIMENSIONS", "64")
+        .env("DOCENT_EMBEDDINGS_PER_MINUTE", "6000")
+        .env("GEMINI_API_KEY", gemini.key())
+        .env("DOCENT_GEMINI_BASE_URL", gemini.base_url());
+    let mut ingest = Running::start(&mut command);
+    ingest.line_with("watching book");
+    // Without patience this first reading would have failed and left no index.
+    assert!(run(docent(folder.path()).args(["search", "grease", "--json"])).stdout.contains("Ball bearings"));
 }
 
 #[test]
