@@ -2,15 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
+use corpus::{Book, BookOptions};
 
+use super::source::BookSource;
 use super::table::table;
 use super::{BookArguments, load_config, log};
 use crate::answer::Generator;
 use crate::config::{Config, EmbedderChoice};
 use crate::eval::{
-    Level, Measurement, Scores, Source, Spelling, compare, draft, evaluate, fit, html, junit, shortfalls,
+    Level, Measurement, Scores, Source, Spelling, Subject, compare, draft, evaluate, fit, html, junit,
+    shortfalls,
 };
+use crate::ingest::{Progress, read_site};
 use crate::parts::Providers;
 use crate::retrieve::Embedder;
 use crate::status::Services;
@@ -25,7 +30,7 @@ pub(super) struct Arguments {
     set: Option<PathBuf>,
     /// The book that is searched, when the set has no corpus of its own
     #[arg(long, value_name = "BOOK")]
-    book: Option<PathBuf>,
+    book: Option<BookSource>,
     /// What counts as one result; doc for a set's own corpus, section for a book
     #[arg(long)]
     level: Option<Level>,
@@ -88,7 +93,7 @@ struct FitArguments {
 struct InitArguments {
     /// The book
     #[arg(value_name = "BOOK")]
-    book: PathBuf,
+    book: BookSource,
     /// Folder for the set; it must not hold one
     #[arg(long, value_name = "DIR", default_value = "evals/book")]
     set: PathBuf,
@@ -111,16 +116,44 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.other {
         Some(Other::Fit(fit)) => run_fit(fit).await,
         Some(Other::Init(init)) => {
-            let options = init.how.options();
-            let written = draft(&init.book, &options, &init.set, init.questions)?;
+            let book = Opened::new(&init.book, &init.how).await?;
+            let written = draft(book.subject(), &init.set, init.questions)?;
             println!("{written} questions in {}; correct them, then run:", init.set.display());
-            println!("docent eval --set {} --book {}", init.set.display(), init.book.display());
+            println!("docent eval --set {} --book {}", init.set.display(), init.book);
             Ok(())
         }
         None => match &arguments.compare[..] {
             [before, after] => run_compare(before, after, arguments.json),
             _ => measure(arguments).await,
         },
+    }
+}
+
+/// The book of a measurement. A folder is read where it is measured; a site is fetched once, before.
+enum Opened {
+    Folder(PathBuf, BookOptions),
+    Site(String, Book),
+}
+
+impl Opened {
+    async fn new(book: &BookSource, how: &BookArguments) -> anyhow::Result<Self> {
+        Ok(match book {
+            BookSource::Folder(folder) => Self::Folder(folder.clone(), how.options()),
+            BookSource::Site(start) => {
+                let read = read_site(start, &how.site_options(), &Progress::on_stderr()).await;
+                Self::Site(
+                    start.to_string(),
+                    read.with_context(|| format!("cannot read the book in {start}"))?,
+                )
+            }
+        })
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        match self {
+            Self::Folder(folder, options) => Subject::Folder(folder, options),
+            Self::Site(address, book) => Subject::Site(address, book),
+        }
     }
 }
 
@@ -215,11 +248,13 @@ async fn measure(arguments: Arguments) -> anyhow::Result<()> {
     let Some(set) = &arguments.set else {
         anyhow::bail!("--set names the folder with the questions");
     };
-    let mut config = load_config(arguments.book.as_deref())?;
+    let mut config = load_config(arguments.book.as_ref().and_then(BookSource::folder))?;
     log::start(&config);
     let (embedder, vectors) = embedder(&mut config, arguments.embedder)?;
-    let options = arguments.how.options();
-    let book = arguments.book.as_deref().map(|book| (book, &options));
+    let book = match &arguments.book {
+        Some(book) => Some(Opened::new(book, &arguments.how).await?),
+        None => None,
+    };
     let generator = if arguments.model {
         Providers::new(&config, &Services::default()).generator(&config).0
     } else {
@@ -227,7 +262,7 @@ async fn measure(arguments: Arguments) -> anyhow::Result<()> {
     };
     let (scores, details) = evaluate(Measurement {
         set,
-        book,
+        book: book.as_ref().map(Opened::subject),
         level: arguments.level,
         embedder: &embedder,
         generator: &generator,

@@ -51,7 +51,7 @@ enum Command {
     /// Show what is read from a book: one line a section
     Inspect(inspect::Arguments),
     /// Measure retrieval and refusal on a question set
-    Eval(eval::Arguments),
+    Eval(Box<eval::Arguments>),
     /// Print the effective configuration, without secrets
     Config(config::Arguments),
     /// Find out what is wrong with this machine's configuration, or with a running service
@@ -124,7 +124,7 @@ pub fn main() -> ExitCode {
             Command::Ask(arguments) => ask::run(arguments).await,
             Command::Search(arguments) => search::run(arguments).await,
             Command::Inspect(arguments) => inspect::run(&arguments).await,
-            Command::Eval(arguments) => eval::run(arguments).await,
+            Command::Eval(arguments) => eval::run(*arguments).await,
             Command::Config(arguments) => config::run(&arguments),
             Command::Doctor(arguments) => doctor::run(arguments).await,
             Command::Space(arguments) => space::run(arguments).await,

@@ -1,9 +1,10 @@
 //! What is searched: a book, or a set's own corpus, as an index whose chunks map to the ids that a set judges.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use corpus::{BookOptions, Chunk, ChunkOptions, Page, chunk_page, read_book};
+use corpus::{Book, BookOptions, Chunk, ChunkOptions, Page, chunk_page, read_book};
 use search::{Index, IndexBuilder, Metadata};
 
 use super::set::{Entry, Set};
@@ -14,6 +15,34 @@ use crate::retrieve::{EmbedRole, Embedder};
 /// Chunks embedded at a time.
 const BATCH: usize = 64;
 
+/// The book that questions are about.
+#[derive(Debug, Clone, Copy)]
+pub enum Subject<'a> {
+    /// A folder: a book and how it is served, or one with a corpus of its own.
+    Folder(&'a Path, &'a BookOptions),
+    /// A site that was fetched, by its address.
+    Site(&'a str, &'a Book),
+}
+
+impl Subject<'_> {
+    /// Where it is, for people.
+    pub(super) fn name(self) -> String {
+        match self {
+            Self::Folder(root, _) => root.display().to_string(),
+            Self::Site(address, _) => address.to_owned(),
+        }
+    }
+}
+
+impl<'a> Subject<'a> {
+    pub(super) fn pages(self) -> Result<Cow<'a, [Page]>, EvalError> {
+        match self {
+            Self::Folder(root, options) => Ok(read_book(root, options)?.pages.into()),
+            Self::Site(_, book) => Ok(book.pages.as_slice().into()),
+        }
+    }
+}
+
 /// Chunks with the id that each level knows them by.
 pub(super) struct Corpus {
     pub(super) chunks: Vec<Chunk>,
@@ -23,15 +52,13 @@ pub(super) struct Corpus {
 
 impl Corpus {
     /// The book, or what the set carries.
-    pub(super) fn open(
-        set: &Set,
-        directory: &Path,
-        book: Option<(&Path, &BookOptions)>,
-    ) -> Result<Self, EvalError> {
+    pub(super) fn open(set: &Set, directory: &Path, book: Option<Subject<'_>>) -> Result<Self, EvalError> {
         match book {
             // A folder with a corpus of its own stands in for a book.
-            Some((root, _)) if root.join("corpus.jsonl").exists() => Ok(from_entries(&Set::entries(root)?)),
-            Some((root, options)) => Ok(from_book(&read_book(root, options)?.pages)),
+            Some(Subject::Folder(root, _)) if root.join("corpus.jsonl").exists() => {
+                Ok(from_entries(&Set::entries(root)?))
+            }
+            Some(book) => Ok(from_book(&book.pages()?)),
             None if set.entries.is_empty() => Err(EvalError::NoCorpus(directory.display().to_string())),
             None => Ok(from_entries(&set.entries)),
         }

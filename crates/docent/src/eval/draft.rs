@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use corpus::{BookOptions, Page, read_book};
+use corpus::Page;
 use serde_json::json;
 
-use super::EvalError;
 use super::corpus::id_of;
+use super::{EvalError, Subject};
 
 /// A section with fewer characters than this answers nothing.
 const LEAST_TEXT: usize = 40;
@@ -37,11 +37,11 @@ answer.
 ///
 /// # Errors
 /// When the book cannot be read, or `directory` holds a set already.
-pub fn draft(root: &Path, options: &BookOptions, directory: &Path, limit: usize) -> Result<usize, EvalError> {
+pub fn draft(book: Subject<'_>, directory: &Path, limit: usize) -> Result<usize, EvalError> {
     if directory.join("queries.jsonl").exists() {
         return Err(EvalError::SetExists(directory.display().to_string()));
     }
-    let pages = read_book(root, options)?.pages;
+    let pages = book.pages()?;
     let candidates: Vec<(String, String)> = pages.iter().flat_map(asked_of).collect();
     let wanted = limit.min(candidates.len());
     let mut queries = String::new();

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::corpus::{Corpus, build};
 use super::set::{Set, Style};
-use super::{EvalError, metrics};
+use super::{EvalError, Subject, metrics};
 use crate::retrieve::{
     Calibration, Embedder, PassageLimits, Query, Retriever, SIGNALS, SharedIndex, retrieve,
 };
@@ -112,7 +112,7 @@ pub async fn fit(sources: &[Source], embedder: &Embedder, vectors: &Path) -> Res
     let mut examples = Vec::new();
     for (place, source) in sources.iter().enumerate() {
         let options = BookOptions::default();
-        let book = source.book.as_deref().map(|book| (book, &options));
+        let book = source.book.as_deref().map(|book| Subject::Folder(book, &options));
         let corpus = Corpus::open(&sets[place], &source.set, book)?;
         let retriever = Retriever::File(SharedIndex::new(build(&corpus.chunks, embedder, vectors).await?));
         for (text, style, foreign) in questions(&sets, place) {

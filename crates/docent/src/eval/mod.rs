@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
-use ::corpus::{BookError, BookOptions, count_tokens};
+use ::corpus::{BookError, count_tokens};
 use search::IndexError;
 use serde::Serialize;
 
@@ -30,6 +30,7 @@ use crate::retrieve::{
     Calibration, Embedder, PassageLimits, Query, Retrieval, Retriever, SharedIndex, Verdict, retrieve,
 };
 pub use compare::{Comparison, compare};
+pub use corpus::Subject;
 use corpus::{Corpus, build, id_of};
 pub use draft::draft;
 pub use fit::{Fit, Source, Unseen, fit};
@@ -87,7 +88,7 @@ pub struct Measurement<'a> {
     /// The set's folder.
     pub set: &'a Path,
     /// The book that is searched instead of the set's own corpus.
-    pub book: Option<(&'a Path, &'a BookOptions)>,
+    pub book: Option<Subject<'a>>,
     /// What counts as one result; by default a section of a book, an entry of a corpus.
     pub level: Option<Level>,
     /// What turns texts into vectors.
@@ -129,7 +130,7 @@ pub async fn evaluate(measurement: Measurement<'_>) -> Result<(Scores, Vec<Detai
     };
     let settings = Settings {
         set: directory.display().to_string(),
-        book: book.map(|(root, _)| root.display().to_string()),
+        book: book.map(Subject::name),
         level,
         embedder: embedder.fingerprint().unwrap_or("none").to_owned(),
         generator: measurement.generator.name().to_owned(),

@@ -310,6 +310,25 @@ async fn a_site_can_be_served_and_inspected_and_not_watched() {
         "{lines:?}"
     );
 
+    let mut asked = docent(folder.path());
+    asked.args(["eval", "init", &site.url("/docs/"), "--set", "set", "--pages-per-second", "10000"]);
+    assert!(beside(asked).await.stdout.contains("questions in set"));
+    let mut asked = docent(folder.path());
+    asked.args([
+        "eval",
+        "--set",
+        "set",
+        "--book",
+        &site.url("/docs/"),
+        "--pages-per-second",
+        "10000",
+        "--json",
+    ]);
+    let scores: Value = serde_json::from_str(&beside(asked).await.stdout).expect("JSON");
+    let counts = (scores["counts"]["answerable"].as_u64(), scores["counts"]["missing_ids"].as_u64());
+    assert_eq!(counts, (Some(2), Some(0)), "{scores}");
+    assert_eq!(scores["settings"]["book"], site.url("/docs/"));
+
     let mut watch = docent(folder.path());
     watch.args(["serve", &site.url("/docs/"), "--watch"]);
     let output = beside(watch).await;
