@@ -168,7 +168,7 @@ impl BookFiles {
             return None;
         }
         match fs::read(path) {
-            Ok(bytes) => Some(match String::from_utf8(bytes) {
+            Ok(bytes) => Some(match String::from_utf8(without_mark(bytes)) {
                 Ok(text) => text,
                 Err(error) => {
                     let line = 1 + error.as_bytes()[..error.utf8_error().valid_up_to()]
@@ -209,6 +209,16 @@ impl BookFiles {
             Some(_) => Err("is not a file; its text is missing"),
         }
     }
+}
+
+/// The bytes without the mark U+FEFF that Windows editors put at the start: it belongs to no text, and JSON and TOML
+/// with it are refused.
+fn without_mark(mut bytes: Vec<u8>) -> Vec<u8> {
+    const MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
+    if bytes.starts_with(&MARK) {
+        bytes.drain(..MARK.len());
+    }
+    bytes
 }
 
 /// Whether a file name ends as Docusaurus wants its pages: `.md` or `.mdx`, in lower case.

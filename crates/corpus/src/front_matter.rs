@@ -90,7 +90,7 @@ pub(crate) fn split_front_matter(source: &str) -> Split<'_> {
     split.body = body;
     split.first_line = 1 + lines;
     match parse_yaml(yaml) {
-        Ok(value) => split.front_matter = from_yaml(value.as_ref(), &mut split.problems),
+        Ok(value) => split.front_matter = from_yaml(value.as_ref(), yaml, &mut split.problems),
         Err((line, message)) => {
             split.problems.push((1 + line, format!("front matter was not understood: {message}")));
         }
@@ -130,7 +130,14 @@ fn looks_unclosed(source: &str) -> bool {
     })
 }
 
-fn from_yaml(value: Option<&Yaml>, problems: &mut Vec<(usize, String)>) -> FrontMatter {
+fn from_yaml(value: Option<&Yaml>, yaml: &str, problems: &mut Vec<(usize, String)>) -> FrontMatter {
+    // Below the opening fence; of repeated keys the last one counts.
+    let line_of = |key: &str| {
+        let is_key =
+            |line: &str| line.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with(':'));
+        let place = yaml.lines().enumerate().filter(|(_, line)| is_key(line)).last();
+        place.map_or(1, |(index, _)| index + 2)
+    };
     let mut front_matter = FrontMatter::default();
     let Some(value) = value else { return front_matter };
     if !matches!(value, Yaml::Map(_)) {
@@ -140,7 +147,7 @@ fn from_yaml(value: Option<&Yaml>, problems: &mut Vec<(usize, String)>) -> Front
     let mut text = |key: &str| match value.get(key) {
         Some(Yaml::Scalar { .. }) => value.get(key).and_then(Yaml::text).map(str::to_owned),
         Some(_) => {
-            problems.push((1, format!("front matter `{key}` must be a text; it was ignored")));
+            problems.push((line_of(key), format!("front matter `{key}` must be a text; it was ignored")));
             None
         }
         None => None,
@@ -150,12 +157,18 @@ fn from_yaml(value: Option<&Yaml>, problems: &mut Vec<(usize, String)>) -> Front
     front_matter.slug = text("slug").filter(|slug| !slug.is_empty());
     front_matter.sidebar_label = text("sidebar_label");
     front_matter.date = text("date");
-    front_matter.sidebar_position = text("sidebar_position").and_then(|number| number.parse().ok());
+    let position = text("sidebar_position");
+    front_matter.sidebar_position = position.as_ref().and_then(|number| number.parse().ok());
+    if position.is_some() && front_matter.sidebar_position.is_none() {
+        let message = "front matter `sidebar_position` must be a number; it was ignored";
+        problems.push((line_of("sidebar_position"), message.into()));
+    }
     let mut flag = |key: &str| match value.get(key) {
         None => None,
         Some(found) if found.boolean().is_some() => found.boolean(),
         Some(_) => {
-            problems.push((1, format!("front matter `{key}` must be true or false; it was ignored")));
+            let message = format!("front matter `{key}` must be true or false; it was ignored");
+            problems.push((line_of(key), message));
             None
         }
     };
@@ -165,7 +178,7 @@ fn from_yaml(value: Option<&Yaml>, problems: &mut Vec<(usize, String)>) -> Front
     front_matter.format =
         value.get("mdx").and_then(|mdx| mdx.get("format")).and_then(Yaml::text).map(str::to_owned);
     if front_matter.id.as_ref().is_some_and(|id| id.contains('/')) {
-        problems.push((1, "front matter `id` must not contain a slash; it was ignored".into()));
+        problems.push((line_of("id"), "front matter `id` must not contain a slash; it was ignored".into()));
         front_matter.id = None;
     }
     front_matter

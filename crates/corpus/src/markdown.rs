@@ -119,10 +119,16 @@ impl<'a> Reader<'a> {
     /// Reads a partial in the place where it is used. It counts its repeated headings for itself.
     fn partial(&mut self, target: &str, line: usize) {
         self.partials += 1;
-        if self.partials > MAX_PARTIALS || self.open.len() > MAX_PARTIAL_DEPTH {
+        if self.partials > MAX_PARTIALS {
             if self.partials == MAX_PARTIALS + 1 {
                 self.warn(line, format!("takes in more than {MAX_PARTIALS} partials; the rest is missing"));
             }
+            return;
+        }
+        if self.open.len() > MAX_PARTIAL_DEPTH {
+            let message =
+                format!("`{target}` is more than {MAX_PARTIAL_DEPTH} partials deep; its text is missing");
+            self.warn(line, message);
             return;
         }
         match self.library.take(self.file(), target) {

@@ -170,6 +170,17 @@ pub(crate) fn read(
             config.pages = Some(place(settings, "src/pages", "/"));
         }
     }
+    // Where it cannot be told what the site is made of, it most probably has docs as every new site has them. A site
+    // with neither presets nor plugins has no pages at all, so that was not the whole file.
+    let is_told = match js.get("presets") {
+        Some(Js::List(presets)) => !presets.contains(&Js::Unknown),
+        Some(_) => false,
+        None => js.get("plugins").is_some(),
+    };
+    if config.docs.is_empty() && !is_told {
+        config.docs.push(Instance::new("docs"));
+        unread.push(("presets", "route_base_path"));
+    }
     if let (Some(route), Some(first)) = (&options.route_base_path, config.docs.first_mut()) {
         first.route_base_path.clone_from(route);
         unread.retain(|(_, ask)| *ask != "route_base_path");
