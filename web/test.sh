@@ -2,7 +2,7 @@
 # Runs every test of the reader's side: types, built files and sizes, the pure parts in Node, the widget in Chromium,
 # and the plugin in a real Docusaurus build. Needs node 20 and Debian's chromium; installs the rest from lock files.
 # `SKIP_SITE=1` leaves out the Docusaurus build (about two minutes with its first install). `test.sh manual` runs only the
-# test of the manual's own site, which must have been built in website/.
+# tests of the manual's own site, which must have been built in website/.
 set -euo pipefail
 cd "$(dirname "$0")"
 export CHROMIUM="${CHROMIUM:-$(command -v chromium || command -v chromium-browser || true)}"
@@ -19,7 +19,7 @@ install() { # folder
 }
 install .
 if [ "${1:-}" = manual ]; then
-  files=(tests/manual.mjs)
+  files=(tests/manual.mjs tests/manual-routes.mjs)
 else
   npx --no-install tsc -p widget --noEmit false --emitDeclarationOnly --declaration --outDir widget/dist/types
   node widget/build.mjs --check

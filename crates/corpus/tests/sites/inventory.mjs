@@ -1,11 +1,12 @@
 // Prints the inventory of a built site: for every page its source file, its route and the ids of its headings
 // in document order, as they stand in the HTML.
-//   node inventory.mjs docusaurus BUILD BASE_URL
+//   node inventory.mjs docusaurus BUILD BASE_URL             a site with the plugin manifest.mjs
+//   node inventory.mjs docusaurus BUILD BASE_URL GENERATED   any site of one version, with its folder .docusaurus
 //   node inventory.mjs mdbook BUILD
 import {existsSync, readFileSync, readdirSync} from 'node:fs';
 import {join} from 'node:path';
 
-const [kind, build, baseUrl = '/'] = process.argv.slice(2);
+const [kind, build, baseUrl = '/', generated] = process.argv.slice(2);
 const decode = (text) =>
   text.replace(/&#x([0-9a-f]+);/gi, (_, code) => String.fromCodePoint(parseInt(code, 16)))
     .replace(/&#(\d+);/g, (_, code) => String.fromCodePoint(Number(code)))
@@ -21,13 +22,27 @@ function anchors(html) {
   return ids.filter((id) => id !== 'footnote-label');
 }
 
+/** What manifest.mjs would have written, from the files that the docs plugin leaves behind. */
+function left(folder) {
+  const read = (name) => JSON.parse(readFileSync(join(folder, 'docusaurus-plugin-content-docs/default', name), 'utf8'));
+  const names = readdirSync(join(folder, 'docusaurus-plugin-content-docs/default')).filter((name) => name.startsWith('site-'));
+  const docs = names.map(read).map((doc) => ({...doc, file: doc.source.replace('@site/', ''), version: null}));
+  // A permalink keeps the slash of an index page although the site is built without (`trailingSlash: false`).
+  const bare = (path) => path.replace(/(.)\/$/, '$1');
+  const known = new Set(docs.map((doc) => bare(doc.permalink)));
+  // Of the rest, the list of addresses for search engines knows: index pages that were generated.
+  const listed = [...readFileSync(join(build, 'sitemap.xml'), 'utf8').matchAll(/<loc>([^<]*)<\/loc>/g)];
+  const paths = listed.map(([, address]) => new URL(decode(address)).pathname).filter((path) => !known.has(bare(path)));
+  return {locale: 'en', pages: [...docs, ...paths.map((permalink) => ({file: 'generated', permalink, version: null}))]};
+}
+
 const pages = [];
 if (kind === 'docusaurus') {
   const locales = [build, ...readdirSync(build).map((name) => join(build, name))]
     .filter((folder) => existsSync(join(folder, 'manifest.json')));
-  for (const folder of locales) {
-    const manifest = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8'));
-    for (const page of manifest.pages.filter((page) => !page.unlisted)) {
+  const manifests = locales.map((folder) => JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')));
+  for (const manifest of generated ? [left(generated)] : manifests) {
+    for (const page of manifest.pages.filter((page) => !page.unlisted && !page.draft)) {
       const path = page.permalink.slice(baseUrl.length).replace(/\/$/, '');
       const candidates = [`${path}/index.html`, `${path}.html`].map((name) => join(build, name));
       const html = readFileSync(candidates.find((name) => existsSync(name)), 'utf8');
