@@ -13,6 +13,7 @@ use tracing::Instrument;
 use super::cache::{AnswerCache, Kept, Key, pieces};
 use super::citations::CitationFilter;
 use super::extractive::{Closeness, Extract, comparable, compose};
+use super::mismatch::mismatch;
 use super::prompt::{book_prompt, selection_prompt};
 use super::refusal::refusal;
 use super::suggestions::suggestions;
@@ -140,6 +141,12 @@ impl Run {
         let verdict = if passages.is_empty() { Verdict::OutOfScope } else { found.verdict };
         if verdict != Verdict::Answerable {
             return self.refuse(verdict, considered, &passages).await;
+        }
+        // A model sees for itself that a passage answers something else; quoting cannot. A follow-up with the words that
+        // it leans on behind it is no sentence that could be held against others.
+        let quotes = matches!(self.answerer.generator, Generator::Extractive);
+        if quotes && standalone == self.question.text && mismatch(&standalone, &passages, &index).is_some() {
+            return self.refuse(Verdict::Uncertain, considered, &passages).await;
         }
         self.send(AnswerEvent::Sources(considered.clone())).await?;
         let prompt =

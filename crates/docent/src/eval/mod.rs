@@ -24,7 +24,7 @@ use ::corpus::{BookError, count_tokens};
 use search::IndexError;
 use serde::Serialize;
 
-use crate::answer::{Generator, stand_alone};
+use crate::answer::{Generator, mismatch, stand_alone};
 use crate::conversations::Exchange;
 use crate::retrieve::{
     Calibration, Embedder, PassageLimits, Query, Retrieval, Retriever, SharedIndex, Verdict, retrieve,
@@ -179,13 +179,16 @@ impl Run<'_> {
         } else {
             None
         };
+        let quotes = matches!(self.measurement.generator, Generator::Extractive) && searched == *asked;
+        let mismatch = quotes.then(|| mismatch(&searched, &found.passages, &found.index)).flatten();
         let fingerprint = self.measurement.embedder.fingerprint().filter(|_| found.evidence.cosine.is_some());
         Detail {
             id: query.id.clone(),
             text: query.text.clone(),
             style: query.style(),
             answerable: query.answerable,
-            refused: found.verdict != Verdict::Answerable,
+            refused: found.verdict != Verdict::Answerable || mismatch.is_some(),
+            mismatch,
             verdict: found.verdict,
             trust: found.evidence.trust(Calibration::of(fingerprint)),
             evidence: found.evidence,

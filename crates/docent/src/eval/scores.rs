@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Level;
 use super::metrics::{auroc, mean, percentile};
 use super::set::Style;
+use crate::answer::Mismatch;
 use crate::retrieve::{Evidence, Verdict};
 
 /// What happened to one question.
@@ -24,6 +25,8 @@ pub struct Detail {
     pub refused: bool,
     /// What was decided.
     pub verdict: Verdict,
+    /// Why the best sentences answer something else; null when they do not, or when a model would see it.
+    pub mismatch: Option<Mismatch>,
     /// How likely an answer is in the book, 0 to 1.
     pub trust: f32,
     /// What that was decided on.
