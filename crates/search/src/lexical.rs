@@ -74,7 +74,7 @@ pub struct QueryTerm {
     pub term: Term,
     /// How telling it is; the highest for a term that the book never uses.
     pub idf: f32,
-    /// Number of chunks that hold it.
+    /// Number of chunks that hold it; of a misspelt word, those that hold what it was meant to be.
     pub document_frequency: u32,
     /// Too common in the language to carry a question.
     pub stop_word: bool,
@@ -150,8 +150,6 @@ struct AskedTerm<'a> {
     weight: f32,
     /// Not a stop word beside other words: only such a term makes a chunk a hit.
     tells: bool,
-    /// The book does not use it; the postings are those of a word that looks like it.
-    is_guess: bool,
 }
 
 /// A word of the query: its term and, for a name, those of its pieces; places in `Asked::terms`.
@@ -187,13 +185,7 @@ impl<'a> Asked<'a> {
                     document_frequency,
                     stop_word: true,
                 };
-                terms.push(AskedTerm {
-                    query_term,
-                    postings: found,
-                    weight: 0.0,
-                    tells: true,
-                    is_guess: false,
-                });
+                terms.push(AskedTerm { query_term, postings: found, weight: 0.0, tells: true });
                 terms.len() - 1
             });
             terms[place].query_term.stop_word &= token.is_stop_word;
@@ -233,10 +225,11 @@ impl<'a> Asked<'a> {
             let is_plain = letters.chars().all(char::is_alphabetic);
             if term.postings.is_empty() && is_plain && letters.chars().count() >= LEAST_MISSPELT {
                 term.postings = postings.find_misspelt(letters);
-                term.is_guess = !term.postings.is_empty();
                 // As telling as the word that it stands for, but it may be the wrong one.
                 term.weight *= GUESS_WEIGHT;
                 term.query_term.idf = idf(weighing.chunks, term.postings.len());
+                // Nor is it unknown to the book: a slip of the finger must not make a question foreign.
+                term.query_term.document_frequency = term.postings.len() as u32;
             }
         }
     }
@@ -270,7 +263,7 @@ impl<'a> Asked<'a> {
     pub(crate) fn missing_words(&self, chunks: &[Ordinal]) -> Vec<String> {
         let is_held = |place: &usize, chunk: &Ordinal| {
             let term = &self.terms[*place];
-            !term.is_guess && term.postings.counts(chunk.0).is_some()
+            term.postings.counts(chunk.0).is_some()
         };
         let missing = self.words.iter().filter(|word| {
             !chunks.iter().any(|chunk| {

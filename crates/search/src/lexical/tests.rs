@@ -91,7 +91,8 @@ fn a_misspelt_word_finds_what_it_was_meant_to_be() {
     ]);
     assert_snapshot!(found(&book, "gearbxo"), @"1 100% body");
     assert_snapshot!(found(&book, "rubberr"), @"2 100% body");
-    assert_eq!(book.unknown_words("gearbxo").join(" "), "gearbxo", "a guess is no knowledge");
+    assert_eq!(book.unknown_words("gearbxo tyrse").join(" "), "tyrse", "a slip does not make a word foreign");
+    assert_eq!(book.missing_words("gearbxo", &[crate::Ordinal(1)]).join(" "), "gearbxo");
     assert_snapshot!(found(&book, "tyrse"), @"");
 }
 
