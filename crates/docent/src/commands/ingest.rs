@@ -127,7 +127,7 @@ impl Outside<'_> {
             return Ok(report);
         };
         let index = Index::open(&self.config.index_file())?;
-        let written = qdrant::sync(client, &settings.collection, &index).await;
+        let written = qdrant::sync(client, &settings.collection, &index, &Progress::on_stderr()).await;
         let written = written.context("the index file is written, its copy in Qdrant is not")?;
         Ok(Report { qdrant: Some(written), ..report })
     }

@@ -230,7 +230,7 @@ fn copy_to_qdrant(config: &Config, providers: &Providers, retriever: &Retriever,
     tokio::spawn(async move {
         let copied = async {
             let index = Index::open(&path)?;
-            anyhow::Ok(sync(&client, &settings.collection, &index).await?)
+            anyhow::Ok(sync(&client, &settings.collection, &index, &Progress::Silent).await?)
         };
         match copied.await {
             Ok(report) if report.is_unchanged() => tracing::info!("the copy in Qdrant is current"),

@@ -27,6 +27,8 @@ pub enum Work {
     Embedding,
     /// Pages of a site are fetched.
     Fetching,
+    /// Chunks are written to Qdrant.
+    Writing,
 }
 
 impl Work {
@@ -34,6 +36,7 @@ impl Work {
         match self {
             Self::Embedding => "embedding {bar:32} {pos}/{len} texts, {eta} left",
             Self::Fetching => "fetching {bar:32} {pos}/{len} pages known so far, {eta} left",
+            Self::Writing => "writing to Qdrant {bar:32} {pos}/{len} chunks, {eta} left",
         }
     }
 
@@ -41,6 +44,7 @@ impl Work {
         match self {
             Self::Embedding => format!("embedded {done} of {total} texts"),
             Self::Fetching => format!("fetched {done} of {total} pages known so far"),
+            Self::Writing => format!("wrote {done} of {total} chunks to Qdrant"),
         }
     }
 }

@@ -14,7 +14,8 @@ use search::{Index, SparseVector};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::title_of;
+use super::progress::Work;
+use super::{Progress, title_of};
 use crate::providers::qdrant::{Patience, Qdrant, QdrantError, path};
 use crate::retrieve::qdrant::scheme::{self, Facts, Notes};
 
@@ -303,7 +304,12 @@ impl Survey {
 ///
 /// # Errors
 /// When Qdrant fails; what was written stays and is not written again.
-pub async fn sync(client: &Qdrant, name: &str, index: &Index) -> Result<QdrantReport, SyncError> {
+pub async fn sync(
+    client: &Qdrant,
+    name: &str,
+    index: &Index,
+    progress: &Progress,
+) -> Result<QdrantReport, SyncError> {
     let began = Instant::now();
     let survey = survey(client, name, &Facts::of(index)).await?;
     let chunks: Vec<Chunk> = index.reading_order().map(|ordinal| index.chunk(ordinal).to_chunk()).collect();
@@ -313,7 +319,9 @@ pub async fn sync(client: &Qdrant, name: &str, index: &Index) -> Result<QdrantRe
         create(client, &report.collection, &facts, survey.version).await?;
     }
     index_fields(client, &report.collection).await?;
-    write(client, &survey, index, &chunks, &facts).await?;
+    let written = write(client, &survey, index, &chunks, &facts, progress).await;
+    progress.end();
+    written?;
     remove(client, &survey, &chunks).await?;
     write_notes(client, &survey, index, &facts).await?;
     if !report.is_unchanged() {
@@ -369,6 +377,7 @@ async fn write(
     index: &Index,
     chunks: &[Chunk],
     facts: &Facts,
+    progress: &Progress,
 ) -> Result<(), SyncError> {
     let wanted: Vec<&Chunk> = chunks.iter().filter(|chunk| !survey.holds(chunk)).collect();
     if wanted.is_empty() {
@@ -376,6 +385,7 @@ async fn write(
     }
     let sparse = index.sparse_vectors(facts.mean_lengths);
     tracing::info!(chunks = wanted.len(), collection = survey.collection, "writing to Qdrant");
+    progress.begin(Work::Writing, wanted.len());
     let mut batch: Vec<Value> = Vec::new();
     let mut bytes = 0;
     for (place, chunk) in wanted.iter().enumerate() {
@@ -392,6 +402,7 @@ async fn write(
                 );
                 return Err(SyncError::Qdrant { doing: format!("{what}; run it again to go on"), error });
             }
+            progress.advance(count);
             bytes = 0;
         }
     }

@@ -508,9 +508,12 @@ async fn the_double_and_a_real_server_say_the_same() {
         let patience = Patience::Batch(Duration::from_secs(30));
         let name = format!("docent-test-{}", std::process::id());
         assert_eq!(client.collection(&name, patience).await.expect("an answer"), None);
-        let first = sync(&client, &name, &index).await.expect("a copy");
+        let first = sync(&client, &name, &index, &Progress::Silent).await.expect("a copy");
         assert_eq!((first.written, first.created, first.switched), (6, true, true), "{url}");
-        assert!(sync(&client, &name, &index).await.expect("a copy").is_unchanged(), "{url}");
+        assert!(
+            sync(&client, &name, &index, &Progress::Silent).await.expect("a copy").is_unchanged(),
+            "{url}"
+        );
 
         let strict = json!({"strict_mode_config": {"enabled": true, "unindexed_filtering_retrieve": false,
             "unindexed_filtering_update": false}});

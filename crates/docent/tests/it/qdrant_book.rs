@@ -41,7 +41,7 @@ async fn the_manual_is_found_in_qdrant_as_in_the_file() {
 
     let double = QdrantDouble::start().await;
     let client = Arc::new(Qdrant::new(http_client(), &double.base_url(), Some(&Secret::new(double.key()))));
-    sync(&client, "manual", &index).await.expect("a copy");
+    sync(&client, "manual", &index, &Progress::Silent).await.expect("a copy");
     let vectors = Vectors {
         fingerprint: embedder.fingerprint().expect("vectors").to_owned(),
         dimensions: embedder.dimensions(),

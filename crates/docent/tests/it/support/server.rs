@@ -123,7 +123,7 @@ impl Setup {
         let index = Index::open(&index_file).expect("the index opens");
         let title = title_of(&index);
         if let (Some(client), Some(settings), false) = (providers.qdrant(), &config.qdrant, only_qdrant) {
-            sync(client, &settings.collection, &index).await.expect("a copy in Qdrant");
+            sync(client, &settings.collection, &index, &Progress::Silent).await.expect("a copy in Qdrant");
         }
         let file = (!only_qdrant).then(|| SharedIndex::new(index));
         let searching = providers.searching(config, &embedder, file).await.expect("something to search");
