@@ -187,6 +187,8 @@ async fn guard(State(hub): State<Hub>, request: Request, next: Next) -> Response
         if fault.cut {
             return cut();
         }
+        // A reply before the end of a large body can be lost with the connection, and the call is made again.
+        let _ = axum::body::to_bytes(request.into_body(), usize::MAX).await;
         let headers: Vec<(&str, &str)> =
             fault.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         return error(fault.status, &fault.message, &headers);
