@@ -31,7 +31,7 @@ const HISTORY: usize = 3;
 const KEPT_TURNS: usize = 1000;
 
 /// Bytes that finished turns may hold together; the oldest go first.
-const KEPT_BYTES: usize = 8 * 1024 * 1024;
+const KEPT_BYTES: usize = 4 * 1024 * 1024;
 
 /// What an event costs beside its text: its place in the log and its allocation.
 const EVENT_BYTES: usize = 160;
