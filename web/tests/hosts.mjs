@@ -11,8 +11,12 @@ const KEYS = `window.keys=[];for(const type of ['keydown','keyup','keypress'])do
 /** The strictest policy the widget must live with. */
 export const STRICT = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src *; require-trusted-types-for 'script'; trusted-types 'none'";
 
-const page = (body, { head = '', html = '' } = {}) =>
-  `<!doctype html><html lang="en" ${html}><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Host</title>${head}</head><body>${body}</body></html>`;
+/** Watches which words the button says and what moves. */
+const WATCH = `window.watched={seen:[],shifted:0};new PerformanceObserver((list)=>{for(const entry of list.getEntries())watched.shifted+=entry.value}).observe({type:'layout-shift',buffered:true});
+(function look(){const words=document.querySelector('docent-chat')?.shadowRoot?.querySelector('.launcher')?.textContent;if(words&&!watched.seen.includes(words))watched.seen.push(words);requestAnimationFrame(look)})()`;
+
+const page = (body, { head = '', html = 'lang="en"' } = {}) =>
+  `<!doctype html><html ${html}><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Host</title>${head}</head><body>${body}</body></html>`;
 
 /** Host pages for the stand-in; `widget` is the URL of the script. */
 export function hosts(widget = '/widget.js', attributes = '') {
@@ -20,11 +24,13 @@ export function hosts(widget = '/widget.js', attributes = '') {
   const strict = { headers: { 'content-security-policy': STRICT } };
   return {
     '/plain': { body: page(`<main><article>${ARTICLE}</article></main>`, { head: `<script src="/keys.js"></script>${tag}` }), ...strict },
+    '/ar': { body: page(`<main><article>${ARTICLE}</article></main>`, { html: 'lang="ar" dir="rtl"', head: `<script src="/watch.js"></script>${tag}` }), ...strict },
+    '/watch.js': { body: WATCH, type: 'text/javascript' },
     '/keys.js': { body: KEYS, type: 'text/javascript' },
     '/host.css': { body: 'body{margin:0;background:#1b1b1d;color:#eee}:root{--ifm-color-primary:#25c2a0;--ifm-background-surface-color:#242526}html{height:100%}', type: 'text/css' },
-    '/dark': { body: page(`<main><article>${ARTICLE}</article></main>`, { html: 'data-theme="dark"', head: `<link rel="stylesheet" href="/host.css">${tag}` }), ...strict },
+    '/dark': { body: page(`<main><article>${ARTICLE}</article></main>`, { html: 'lang="en" data-theme="dark"', head: `<link rel="stylesheet" href="/host.css">${tag}` }), ...strict },
     '/book.css': { body: 'html{font-size:62.5%}.navy{--bg:#161923;--fg:#bcbdd0}body{margin:0;background:var(--bg,#fff);color:var(--fg,#000)}', type: 'text/css' },
-    '/mdbook': { body: page(`<div id="content" class="content"><main>${ARTICLE}</main></div>`, { html: 'class="navy"', head: `<link rel="stylesheet" href="/book.css"><script src="/keys.js"></script>${tag}` }), ...strict },
+    '/mdbook': { body: page(`<div id="content" class="content"><main>${ARTICLE}</main></div>`, { html: 'lang="en" class="navy"', head: `<link rel="stylesheet" href="/book.css"><script src="/keys.js"></script>${tag}` }), ...strict },
     '/nonce': { body: page(`<main><article>${ARTICLE}</article></main>`, { head: `<script src="${widget}" defer nonce="r4nd0m"></script>` }),
       headers: { 'content-security-policy': "default-src 'none'; script-src 'nonce-r4nd0m'; style-src 'nonce-r4nd0m'; connect-src *" } },
     '/docs/installation': { body: page(`<main><article><h1>Installation</h1><div style="height:150vh"></div><h2 id="from-source">From source</h2><p>Docent needs nothing but a Rust toolchain.</p></article></main>`, { head: tag }) },

@@ -22,7 +22,7 @@ after(async () => {
 /** One page a test: opened, used, checked for complaints, closed. */
 function check(name, path, options, act) {
   test(name, { timeout: 60_000 }, async (t) => {
-    Object.assign(standin.state, { faults: [], pace: 4, requests: [], feedback: [], closed: 0, resumed: [], custom: null, conversation: null, ...options.server });
+    Object.assign(standin.state, { faults: [], pace: 4, requests: [], feedback: [], closed: 0, resumed: [], custom: null, conversation: null, words: [], wordless: null, ...options.server });
     const { server, errors, ...rest } = options;
     const { page, context, complaints } = await openPage(browser, standin.origin + path, { ...rest, expectErrors: errors });
     try {
@@ -415,6 +415,60 @@ for (const [language, words, direction] of [['de', 'Stell eine Frage…', 'ltr']
     await assertAccessible(page, language);
   });
 }
+
+check('a page in Arabic loads Arabic alone, and no English is seen before it', '/ar', { server: { wordless: null } }, async (page) => {
+  await page.getByRole('button', { name: 'اسأل الكتاب' }).click();
+  await page.getByRole('textbox', { name: 'اطرح سؤالًا…' }).waitFor();
+  assert.equal(await page.locator('docent-chat .root').getAttribute('dir'), 'rtl');
+  assert.match(standin.state.words.join(' '), /^\/widget\.ar\.json\?v=[\da-f]{16}$/);
+  const { seen, shifted } = await page.evaluate(() => window.watched);
+  assert.deepEqual(seen, ['اسأل الكتاب']);
+  assert.equal(shifted, 0);
+});
+
+check('a page in English asks for no words', '/plain', {}, async (page) => {
+  await open(page);
+  assert.deepEqual(standin.state.words, []);
+});
+
+// What may come instead of a language's words, and whether the browser itself tells of it.
+for (const [what, wordless, errors] of [
+  ['no file', (response) => void response.writeHead(404).end(), true],
+  ['a page instead', (response) => void response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html>')],
+  ['another thing', (response) => void response.writeHead(200, { 'content-type': 'application/json' }).end('{"ask":"x"}')],
+  ['no answer', () => {}],
+  ['a cut connection', (response) => response.destroy(), true],
+]) {
+  check(`without its language the widget speaks English: ${what}`, '/ar', { server: { wordless }, errors }, async (page) => {
+    await open(page);
+    await ask(page, 'How do I install Docent?');
+    assert.equal(standin.state.words.length, 1);
+  });
+}
+
+check('words of another version: what is missing is English', '/ar', { server: { wordless: (response) => void response.writeHead(200, { 'content-type': 'application/json' }).end('["اسأل الكتاب",7,"إغلاق"]') } }, async (page) => {
+  await page.getByRole('button', { name: 'اسأل الكتاب' }).click();
+  await page.getByRole('textbox', { name: 'Ask a question…' }).waitFor();
+  await page.getByRole('button', { name: 'إغلاق' }).waitFor();
+});
+
+check('a page\'s own words win over those of its language', '/ar', {}, async (page) => {
+  await page.locator('docent-chat').evaluate((chat) => {
+    chat.texts = { ask: 'اسأل الدليل' };
+  });
+  await page.getByRole('button', { name: 'اسأل الدليل' }).click();
+  await page.getByRole('textbox', { name: 'اطرح سؤالًا…' }).waitFor();
+});
+
+check('a page that brings every word asks for none', '/plain', {}, async (page) => {
+  const texts = JSON.parse(readFileSync(new URL('../widget/languages.json', import.meta.url), 'utf8')).de;
+  await page.locator('docent-chat').evaluate((chat, words) => {
+    chat.texts = words;
+    chat.lang = 'de';
+  }, texts);
+  await page.getByRole('button', { name: texts.ask }).click();
+  assert.deepEqual(standin.state.words, []);
+});
 
 check('a removed element leaves nothing running', '/plain', { server: { pace: 100 } }, async (page) => {
   await open(page);

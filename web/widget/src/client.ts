@@ -49,6 +49,8 @@ const BUSY_LIMIT_S = 20;
 
 /** A sleeping server must not keep the button from the page. */
 const LANGUAGE_LIMIT_MS = 2000;
+/** Names what the language files hold, so that browsers may keep them for good; the build puts it in. */
+declare const WORDS_VERSION: string;
 
 const browser: Surroundings = {
   fetch: (...input) => fetch(...input),
@@ -156,9 +158,9 @@ export class Client {
     return this.#post('api/feedback', verdict, signal).then(({ ok }) => ok, () => false);
   }
 
-  /** The widget's words in other languages, or `null` when they do not come in time: then English must do. */
-  languages(signal: AbortSignal): Promise<Record<string, Record<string, string>> | null> {
-    return this.#json('widget-languages.json', { cache: 'default', signal: AbortSignal.any([signal, AbortSignal.timeout(LANGUAGE_LIMIT_MS)]) });
+  /** A language's words, or `null` when they do not come in time: then English must do. */
+  words(language: string): Promise<unknown> {
+    return this.#json(`widget.${language}.json?v=${WORDS_VERSION}`, { cache: 'default', signal: AbortSignal.timeout(LANGUAGE_LIMIT_MS) });
   }
 
   #fetch(path: string, init: RequestInit): Promise<Response> {

@@ -6,7 +6,7 @@ import { button, chips, h, icon, iconButton, relabel } from './dom.ts';
 import { Memory } from './memory.ts';
 import { Preview } from './preview.ts';
 import { asContext, LONGEST, selectedText, watchSelection } from './selection.ts';
-import { en, fill, isRightToLeft, TRANSLATED, type Strings } from './strings.ts';
+import { en, fill, isRightToLeft, TRANSLATED, wordsOf, type Strings } from './strings.ts';
 import { css } from './styles.ts';
 import { pageIsDark, watchTheme } from './theme.ts';
 import { list, text } from './transcript.ts';
@@ -100,8 +100,9 @@ export class DocentChat extends Base implements TurnHost {
   async #start(signal: AbortSignal): Promise<void> {
     const language = this.#language();
     const translated = TRANSLATED.exec(language)?.[1]?.toLowerCase();
-    // A page that brings its own words, as the Docusaurus plugin does, needs no request for them.
-    const words = translated && !this.#override.ask ? (await this.#client.languages(signal))?.[translated] : null;
+    // A page that brings every word, as the Docusaurus plugin does, needs no request for them.
+    const wanted = Object.keys(this.#override).length < Object.keys(en).length;
+    const words = translated && wanted ? wordsOf(await this.#client.words(translated)) : null;
     if (signal.aborted) return;
     this.strings = { ...en, ...words, ...this.#override };
     this.#build();

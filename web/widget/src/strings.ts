@@ -1,5 +1,8 @@
-// Every word the widget says. English stands here; the other languages are in `languages.json`, which the server hands
-// out beside the widget, so that English readers do not carry them. A page may override single strings.
+// Every word the widget says. English stands here; the other languages are in `languages.json`. The build makes one file
+// of each, which the server hands out beside the widget, so that nobody carries a language that is not theirs. A page may
+// override single strings.
+
+import { list, text } from './transcript.ts';
 
 /** The widget's words. `{x}` is replaced when shown. */
 export interface Strings {
@@ -89,6 +92,14 @@ export const en: Strings = {
 
 /** The languages of `languages.json`. */
 export const TRANSLATED = /^(ar|de|es|fr|ja|ur|zh)\b/i;
+
+/**
+ * A language's file as strings: the words alone, in the order of `en`. What is missing or no text stays English.
+ *
+ * Widget and server may be of different versions, so new words are only ever added at the end of `en`.
+ */
+export const wordsOf = (file: unknown): Partial<Strings> =>
+  Object.fromEntries(Object.keys(en).map((key, at) => [key, text(list(file)[at])]).filter(([, word]) => word));
 
 /** Whether a language is written from right to left. */
 export const isRightToLeft = (language: string): boolean => /^(ar|fa|he|ps|sd|ug|ur|yi)\b/i.test(language);

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { load } from './modules.mjs';
 
-const { en, fill, isRightToLeft, TRANSLATED } = await load('strings');
+const { en, fill, isRightToLeft, TRANSLATED, wordsOf } = await load('strings');
 const languages = JSON.parse(readFileSync(new URL('../languages.json', import.meta.url), 'utf8'));
 
 test('the languages are those of the design', () => {
@@ -23,6 +23,14 @@ for (const [language, words] of Object.entries(languages)) {
     }
   });
 }
+
+test('a language file is read by place; what is no text is left out', () => {
+  const words = JSON.parse(readFileSync(new URL('../dist/widget.de.json', import.meta.url), 'utf8'));
+  assert.deepEqual(wordsOf(words), languages.de);
+  assert.deepEqual(wordsOf(['x', 7, null, '', 'y']), { ask: 'x', send: 'y' });
+  assert.deepEqual(wordsOf([...Object.values(languages.de), 'of a later version']), languages.de);
+  for (const wrong of [null, 'words', { ask: 'x' }, 7]) assert.deepEqual(wordsOf(wrong), {});
+});
 
 test('right to left by language', () => assert.deepEqual(['ar', 'ur-PK', 'en', 'es', 'arn'].map(isRightToLeft), [true, true, false, false, false]));
 test('unknown holes stay', () => assert.equal(fill('{a} {b}', { a: 1 }), '1 {b}'));

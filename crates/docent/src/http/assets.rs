@@ -20,6 +20,7 @@ const DOCS_START: &str = "SwaggerUIBundle({ url: 'openapi.json', dom_id: '#swagg
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
+const JSON: &str = "application/json";
 
 /// A file that is served as it is.
 #[derive(Clone, Copy)]
@@ -41,28 +42,33 @@ enum Form {
     Every { plain: &'static [u8], gzip: &'static [u8], brotli: &'static [u8] },
 }
 
+/// A file of `assets/` that the build of `web/` has written, plain and packed.
+macro_rules! packed {
+    ($name:literal, $kind:expr) => {
+        Asset {
+            path: concat!("/", $name),
+            kind: $kind,
+            form: Form::Every {
+                plain: include_bytes!(concat!("../../assets/", $name)),
+                gzip: include_bytes!(concat!("../../assets/", $name, ".gz")),
+                brotli: include_bytes!(concat!("../../assets/", $name, ".br")),
+            },
+        }
+    };
+}
+
 /// Every file that is served as it is.
 pub(super) const ASSETS: &[Asset] = &[
     Asset { path: "/chat.css", kind: STYLE, form: Form::Plain(include_bytes!("../../assets/chat/chat.css")) },
     Asset { path: "/chat.js", kind: SCRIPT, form: Form::Plain(include_bytes!("../../assets/chat/chat.js")) },
-    Asset {
-        path: "/widget.js",
-        kind: SCRIPT,
-        form: Form::Every {
-            plain: include_bytes!("../../assets/widget.js"),
-            gzip: include_bytes!("../../assets/widget.js.gz"),
-            brotli: include_bytes!("../../assets/widget.js.br"),
-        },
-    },
-    Asset {
-        path: "/widget-languages.json",
-        kind: "application/json",
-        form: Form::Every {
-            plain: include_bytes!("../../assets/widget-languages.json"),
-            gzip: include_bytes!("../../assets/widget-languages.json.gz"),
-            brotli: include_bytes!("../../assets/widget-languages.json.br"),
-        },
-    },
+    packed!("widget.js", SCRIPT),
+    packed!("widget.ar.json", JSON),
+    packed!("widget.de.json", JSON),
+    packed!("widget.es.json", JSON),
+    packed!("widget.fr.json", JSON),
+    packed!("widget.ja.json", JSON),
+    packed!("widget.ur.json", JSON),
+    packed!("widget.zh.json", JSON),
     Asset {
         path: "/docs/swagger-ui.css",
         kind: STYLE,
@@ -76,14 +82,12 @@ pub(super) const ASSETS: &[Asset] = &[
     Asset { path: "/docs/start.js", kind: SCRIPT, form: Form::Plain(DOCS_START.as_bytes()) },
 ];
 
-/// The versions of [`ASSETS`], in their order.
+/// The versions of [`ASSETS`], in their order. The widget's languages have one together: the widget asks for them by it,
+/// and seven would make it larger.
 static VERSIONS: LazyLock<Vec<String>> = LazyLock::new(|| {
-    let version = |asset: &Asset| match asset.form {
-        Form::Plain(bytes) | Form::Gzip(bytes) | Form::Every { plain: bytes, .. } => {
-            format!("{:016x}", fnv(bytes))
-        }
-    };
-    ASSETS.iter().map(version).collect()
+    let languages = fnv(ASSETS.iter().filter(|asset| asset.kind == JSON).flat_map(|asset| asset.bytes()));
+    let version = |asset: &Asset| if asset.kind == JSON { languages } else { fnv(asset.bytes()) };
+    ASSETS.iter().map(|asset| format!("{:016x}", version(asset))).collect()
 });
 
 /// A page in which every name of one of our files carries its version.
@@ -95,6 +99,13 @@ pub(super) fn versioned(page: &str) -> String {
 }
 
 impl Asset {
+    /// The file as it is, or packed when it is only carried so.
+    fn bytes(&self) -> &'static [u8] {
+        match self.form {
+            Form::Plain(bytes) | Form::Gzip(bytes) | Form::Every { plain: bytes, .. } => bytes,
+        }
+    }
+
     /// The file as a response, or 304 when the client has it already.
     pub(super) fn response(&self, uri: &Uri, request: &HeaderMap) -> Response {
         let version = ASSETS
@@ -146,8 +157,8 @@ fn accepts(codings: &str, wanted: &str) -> bool {
 }
 
 /// FNV-1a, 64 bits: a name for a file that we wrote ourselves, no defence against anyone.
-fn fnv(bytes: &[u8]) -> u64 {
+fn fnv(bytes: impl IntoIterator<Item = &'static u8>) -> u64 {
     bytes
-        .iter()
+        .into_iter()
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -178,8 +178,27 @@ async fn the_widget_is_sent_compressed_and_kept_by_browsers() {
     };
     assert!(kept(get(&format!("/widget.js?v={version}"), &[]).await));
     assert!(!kept(get("/widget.js?v=0123456789abcdef", &[]).await), "another version is not kept for good");
-    let reply = get("/widget-languages.json", &[("accept-encoding", "gzip")]).await;
-    assert_eq!(reply.headers()["content-encoding"], "gzip");
+
+    // The widget names the version of its languages; what it asks for is kept for good.
+    let script = String::from_utf8(plain.to_vec()).expect("text");
+    let (_, rest) = script.split_once(".json?v=").expect("the widget asks for languages by their version");
+    let languages: String = rest.chars().take_while(char::is_ascii_alphanumeric).collect();
+    for language in ["ar", "de", "es", "fr", "ja", "ur", "zh"] {
+        let path = format!("/widget.{language}.json?v={languages}");
+        let reply = get(&path, &[]).await;
+        assert_eq!(reply.headers()["content-type"], "application/json");
+        assert_eq!(reply.headers()["cross-origin-resource-policy"], "cross-origin");
+        let words: Vec<String> = reply.json().await.expect("a list of words");
+        assert!(words.iter().all(|word| !word.is_empty()), "{words:?}");
+        for coding in ["br", "gzip"] {
+            let reply = get(&path, &[("accept-encoding", coding)]).await;
+            assert_eq!(reply.headers()["content-encoding"], coding);
+            assert!(kept(reply));
+        }
+        assert!(!kept(get(&format!("/widget.{language}.json"), &[]).await));
+        assert!(!kept(get(&format!("/widget.{language}.json?v=0123456789abcdef"), &[]).await));
+    }
+    assert_eq!(get("/widget.xx.json", &[]).await.status(), 404);
 }
 
 #[tokio::test]
