@@ -61,6 +61,13 @@ def the_runtime_is_read_until_it_runs():
 
 
 @check
+def logs_are_read_line_by_line():
+    lines = list(API.fetch_space_logs("reader/bot", build=True))
+    assert lines[0].startswith("===== Build Queued") and "--> Pushing image\n" in lines, lines
+    assert list(API.fetch_space_logs("reader/bot", follow=True))[-1].startswith("ready at"), "the container's log"
+
+
+@check
 def errors_are_the_librarys_own():
     raises(RepositoryNotFoundError, lambda: API.get_space_runtime("reader/nobody"))
     reader = HfApi(endpoint=BASE_URL, token=READ_TOKEN)

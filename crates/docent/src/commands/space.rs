@@ -1,5 +1,6 @@
 //! `docent space`: a Hugging Face Space, from folder to running service.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,12 +14,18 @@ use crate::secret::Secret;
 use crate::space::export::export;
 use crate::space::follow::{Deployed, Pace, Told, follow, remedy};
 use crate::space::hub::{Account, Hub, Space};
+use crate::space::log::Log;
 use crate::space::settings::Settings;
+use crate::space::tail::tail;
 use crate::space::upload::upload;
 use crate::space::{BookPart, ExportError, Exported, Program, find_sources};
 
 /// Longest pause before the first repetition of a call; tests look more often.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// A log that is not followed ends after this silence, because the Hub keeps its stream open. The Hub's own client waits as
+/// long.
+const QUIET: Duration = Duration::from_secs(5);
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -73,6 +80,12 @@ struct LogsArguments {
     /// The build's log instead of the container's
     #[arg(long)]
     build: bool,
+    /// Print new lines as they come, until the build or the container ends
+    #[arg(long, short)]
+    follow: bool,
+    /// Seconds between two looks at the Space while nothing comes
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0, requires = "follow")]
+    poll: f64,
 }
 
 #[derive(Args)]
@@ -113,15 +126,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     match &arguments.command {
         Command::Deploy(arguments) => deploy(arguments).await?,
         Command::Status(arguments) => status(arguments).await?,
-        Command::Logs(arguments) => {
-            let kind = if arguments.build { "build" } else { "run" };
-            let id = checked_id(&arguments.space)?;
-            for line in
-                hub(&Values::gather(None).0, FIRST_PAUSE)?.log(id, kind, Duration::from_secs(5)).await?
-            {
-                println!("{line}");
-            }
-        }
+        Command::Logs(arguments) => logs(arguments).await?,
         Command::Restart(arguments) => {
             let id = checked_id(&arguments.space)?;
             let runtime = hub(&Values::gather(None).0, FIRST_PAUSE)?.restart(id, arguments.factory).await?;
@@ -249,6 +254,29 @@ async fn status(arguments: &SpaceArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
+async fn logs(arguments: &LogsArguments) -> anyhow::Result<()> {
+    let id = checked_id(&arguments.space)?;
+    let log = if arguments.build { Log::Build } else { Log::Container };
+    let mut out = std::io::stdout();
+    let mut print = |line: &str| writeln!(out, "{line}");
+    if !arguments.follow {
+        let hub = hub(&Values::gather(None).0, FIRST_PAUSE)?;
+        for line in hub.log(id, log, QUIET).await? {
+            print(&line.text)?;
+        }
+        return Ok(());
+    }
+    let pause = pause_of(arguments.poll);
+    let hub = hub(&Values::gather(None).0, pause.min(FIRST_PAUSE))?;
+    let stage = tail(&hub, id, log, pause, print).await?;
+    eprintln!("the log ends here: {id} is {stage}");
+    Ok(())
+}
+
+fn pause_of(seconds: f64) -> Duration {
+    Duration::from_secs_f64(seconds.clamp(0.001, 3600.0))
+}
+
 /// A folder that is removed when it goes out of scope.
 struct Scratch(PathBuf);
 
@@ -261,7 +289,7 @@ impl Drop for Scratch {
 async fn deploy(arguments: &DeployArguments) -> anyhow::Result<()> {
     let id = checked_id(&arguments.space)?;
     let (owner, name) = id.split_once('/').context("an id has an owner")?;
-    let pause = Duration::from_secs_f64(arguments.poll.clamp(0.001, 3600.0));
+    let pause = pause_of(arguments.poll);
     let (values, _) = Values::gather(arguments.tree.book.as_deref());
     let settings = Settings::of(&values);
     let hub = hub(&values, pause.min(FIRST_PAUSE))?;

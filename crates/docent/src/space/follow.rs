@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::hub::{Hub, HubError, Runtime};
+use super::log::Log;
 
 /// Looks at a stage that does not move before it counts: right after a push the Hub still shows the old state.
 const PATIENT_LOOKS: u32 = 12;
@@ -47,6 +48,12 @@ pub enum FollowError {
         /// The last lines of the log.
         log: Vec<String>,
     },
+    /// The stream of a log does not last.
+    #[error("the Hub ends the log again and again; `docent space status` shows how the Space is")]
+    Torn,
+    /// What was read cannot be passed on.
+    #[error("cannot print the log")]
+    Output(#[source] std::io::Error),
     /// It still shows another commit.
     #[error(
         "the Space still runs another commit after a restart and a rebuild; look at its page, and deploy again"
@@ -159,7 +166,7 @@ pub async fn follow(
     }
 }
 
-fn is_end(stage: &str) -> bool {
+pub(super) fn is_end(stage: &str) -> bool {
     matches!(
         stage,
         "BUILD_ERROR" | "RUNTIME_ERROR" | "CONFIG_ERROR" | "NO_APP_FILE" | "PAUSED" | "STOPPED" | "DELETING"
@@ -176,15 +183,16 @@ async fn news(
     tell: &mut impl FnMut(Told),
 ) {
     // A log that cannot be read must not end a deployment.
-    let lines = hub.log(id, ["build", "run"][place], patience).await.unwrap_or_default();
+    let lines = hub.log(id, [Log::Build, Log::Container][place], patience).await.unwrap_or_default();
     let fresh = lines.iter().skip(seen[place]);
-    fresh.for_each(|line| tell(Told::Line(line.clone())));
+    fresh.for_each(|line| tell(Told::Line(line.text.clone())));
     seen[place] = seen[place].max(lines.len());
 }
 
 async fn ended(hub: &Hub, id: &str, runtime: Runtime, patience: Duration) -> FollowError {
-    let kind = if runtime.stage == "RUNTIME_ERROR" { "run" } else { "build" };
-    let mut log = hub.log(id, kind, patience).await.unwrap_or_default();
-    let cut = log.len().saturating_sub(LAST_LINES);
-    FollowError::Ended { stage: runtime.stage, reason: runtime.error, log: log.split_off(cut) }
+    let log = if runtime.stage == "RUNTIME_ERROR" { Log::Container } else { Log::Build };
+    let lines = hub.log(id, log, patience).await.unwrap_or_default();
+    let cut = lines.len().saturating_sub(LAST_LINES);
+    let log = lines.into_iter().skip(cut).map(|line| line.text).collect();
+    FollowError::Ended { stage: runtime.stage, reason: runtime.error, log }
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
+use super::log::{Log, LogLine, LogStream};
 use crate::providers::http_client;
-use crate::providers::sse::{Item, SseParser};
 use crate::secret::Secret;
 
 /// Where the Hub is, unless `HF_ENDPOINT` says otherwise.
@@ -24,6 +24,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
 /// The Hub gives itself 60 s for a commit; uploads of a part take longer on a slow line.
 const LIMIT: Duration = Duration::from_secs(180);
+
+/// A log is followed for as long as somebody looks; after a day the connection is made anew.
+const LOG_LIMIT: Duration = Duration::from_secs(24 * 3600);
 
 /// Why the Hub did not do what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -139,7 +142,10 @@ impl Hub {
     }
 
     fn call(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client.request(method, format!("{}{path}", self.endpoint)).bearer_auth(self.token.expose())
+        self.client
+            .request(method, format!("{}{path}", self.endpoint))
+            .timeout(LIMIT)
+            .bearer_auth(self.token.expose())
     }
 
     /// Sends, and sends again when the Hub is busy or does not answer.
@@ -299,30 +305,31 @@ impl Hub {
         Ok(runtime_of(&self.post(&format!("/api/spaces/{id}/restart{query}"), &json!({})).await?))
     }
 
-    /// The lines of a log from its beginning, `build` or `run`; ends with the connection or after a silence of `patience`.
+    /// The lines of a log from its beginning; ends with the connection or after a silence of `patience`.
     ///
     /// # Errors
     /// See [`HubError`].
-    pub async fn log(&self, id: &str, kind: &str, patience: Duration) -> Result<Vec<String>, HubError> {
-        let path = format!("/api/spaces/{id}/logs/{kind}");
-        let mut response =
-            self.repeated(|| self.call(Method::GET, &path).header("accept", "text/event-stream")).await?;
-        let (mut parser, mut items, mut lines) = (SseParser::default(), Vec::new(), Vec::new());
-        while let Ok(Ok(Some(chunk))) = tokio::time::timeout(patience, response.chunk()).await {
-            if parser.push(&chunk, &mut items).is_err() {
-                break;
-            }
-            for item in items.drain(..) {
-                if let Item::Event(event) = item
-                    && let Ok(body) = serde_json::from_str::<Value>(&event.data)
-                    && let Some(line) =
-                        body["data"].as_str().map(str::trim_end).filter(|line| !line.is_empty())
-                {
-                    lines.push(line.to_owned());
-                }
-            }
+    pub async fn log(&self, id: &str, log: Log, patience: Duration) -> Result<Vec<LogLine>, HubError> {
+        let mut stream = self.log_stream(id, log).await?;
+        let mut lines = Vec::new();
+        while let Ok(Some(line)) = tokio::time::timeout(patience, stream.next()).await {
+            lines.push(line);
         }
         Ok(lines)
+    }
+
+    /// A log from its beginning, and then as it grows: the Hub keeps the connection open.
+    ///
+    /// # Errors
+    /// See [`HubError`].
+    pub async fn log_stream(&self, id: &str, log: Log) -> Result<LogStream, HubError> {
+        let path = format!("/api/spaces/{id}/logs/{}", log.name());
+        // All of the reply may take a day, its head may not.
+        let make = || self.call(Method::GET, &path).timeout(LOG_LIMIT).header("accept", "text/event-stream");
+        let response = tokio::time::timeout(LIMIT, self.repeated(make))
+            .await
+            .map_err(|_| HubError::Unreachable("it does not send the log".to_owned()))??;
+        Ok(LogStream::of(response))
     }
 
     /// The text of a small file on `main`; `None` when it is not there.
@@ -390,19 +397,24 @@ impl Hub {
             for (place, part) in bytes.chunks(part_bytes).enumerate() {
                 let number = place + 1;
                 let url = text(&header[number.to_string()]);
-                let response = self.repeated(|| self.client.put(&url).body(part.to_vec())).await?;
+                let response =
+                    self.repeated(|| self.client.put(&url).timeout(LIMIT).body(part.to_vec())).await?;
                 let etag =
                     response.headers().get("etag").and_then(|etag| etag.to_str().ok()).unwrap_or_default();
                 parts.push(json!({"partNumber": number, "etag": etag}));
             }
             let done = json!({"oid": oid, "parts": parts});
-            self.repeated(|| self.client.post(href).header("accept", KIND).json(&done)).await?;
+            self.repeated(|| self.client.post(href).timeout(LIMIT).header("accept", KIND).json(&done))
+                .await?;
         } else {
-            self.repeated(|| self.client.put(href).body(bytes.to_vec())).await?;
+            self.repeated(|| self.client.put(href).timeout(LIMIT).body(bytes.to_vec())).await?;
         }
         if let Some(verify) = object["actions"]["verify"]["href"].as_str() {
             let body = json!({"oid": oid, "size": bytes.len()});
-            self.repeated(|| self.client.post(verify).bearer_auth(self.token.expose()).json(&body)).await?;
+            self.repeated(|| {
+                self.client.post(verify).timeout(LIMIT).bearer_auth(self.token.expose()).json(&body)
+            })
+            .await?;
         }
         Ok(())
     }
@@ -460,7 +472,7 @@ async fn once(request: RequestBuilder) -> Result<Response, HubError> {
         }
         HubError::Unreachable(cause.to_string())
     };
-    let response = request.timeout(LIMIT).send().await.map_err(unreachable)?;
+    let response = request.send().await.map_err(unreachable)?;
     let status = response.status().as_u16();
     if (200..300).contains(&status) {
         // A body that breaks off is told by who reads it.

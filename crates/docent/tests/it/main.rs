@@ -17,6 +17,7 @@ mod ingest;
 mod injection;
 mod limits;
 mod lives;
+mod logs;
 mod origins;
 mod outages;
 mod outbox;

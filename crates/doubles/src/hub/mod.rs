@@ -50,6 +50,12 @@ impl Hub {
     pub(crate) fn lock(&self) -> MutexGuard<'_, HubState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn change_logs(&self, change: impl FnOnce(&mut HubState)) {
+        let mut state = self.lock();
+        change(&mut state);
+        state.log_changes.send_replace(());
+    }
 }
 
 impl HubDouble {
@@ -121,6 +127,46 @@ impl HubDouble {
     /// The lines of the build log.
     pub fn build_log(&self, lines: &[&str]) {
         self.hub.lock().build_log = lines.iter().map(|line| (*line).to_owned()).collect();
+    }
+
+    /// From now on the streams of logs stay open for lines to come, as the Hub's do.
+    pub fn keep_logs_open(&self) {
+        self.hub.lock().logs_stay_open = true;
+    }
+
+    /// Adds a line to the log `build` or `run`; open streams get it at once.
+    ///
+    /// # Panics
+    /// When there is no such log.
+    pub fn log_line(&self, kind: &str, line: &str) {
+        self.hub.change_logs(|state| state.log(kind).expect("a log").push(format!("{line}\n")));
+    }
+
+    /// Begins the log `build` or `run` anew, as a new build or a new container does, and breaks its open streams.
+    ///
+    /// # Panics
+    /// When there is no such log.
+    pub fn new_log(&self, kind: &str) {
+        self.hub.change_logs(|state| {
+            state.log(kind).expect("a log").clear();
+            state.log_cuts += 1;
+        });
+    }
+
+    /// Breaks all open streams of logs in the middle of an event.
+    pub fn cut_logs(&self) {
+        self.hub.change_logs(|state| state.log_cuts += 1);
+    }
+
+    /// Creates a Space whose `GET runtime` goes through `stages`, or gives these to the one that is there.
+    pub fn put_space(&self, id: &str, stages: &[&str]) {
+        let mut state = self.hub.lock();
+        let space = state.spaces.entry(id.to_owned()).or_insert_with(|| SpaceState {
+            sdk: "docker".to_owned(),
+            commits: vec![state::commit_id(0)],
+            ..SpaceState::default()
+        });
+        space.to_come = stages.iter().map(|stage| (*stage).to_owned()).collect();
     }
 
     /// New Docker Spaces want a subscription.
@@ -246,10 +292,14 @@ pub(crate) fn error(status: u16, message: &str, headers: &[(&str, &str)]) -> Res
     response
 }
 
+/// What breaks a reply off.
+pub(crate) fn broken() -> std::io::Error {
+    std::io::Error::new(std::io::ErrorKind::ConnectionAborted, "cut as planned")
+}
+
 /// A reply that breaks off before its first byte.
 fn cut() -> Response {
-    let broken = std::io::Error::new(std::io::ErrorKind::ConnectionAborted, "cut as planned");
-    let body = futures_util::stream::iter([Err::<Bytes, _>(broken)]);
+    let body = futures_util::stream::iter([Err::<Bytes, _>(broken())]);
     let mut response = axum::body::Body::from_stream(body).into_response();
     response.headers_mut().insert("content-length", axum::http::HeaderValue::from_static("100"));
     response

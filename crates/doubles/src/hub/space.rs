@@ -4,11 +4,12 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt as _;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 
 use super::state::{SpaceState, StoredFile, commit_id};
-use super::{Hub, HubDouble, SpacePath, error, with_space};
+use super::{Hub, HubDouble, SpacePath, broken, error, with_space};
 
 const UPDATED: &str = "2026-11-01T00:00:00.000Z";
 
@@ -221,24 +222,43 @@ pub(super) async fn restart(
 }
 
 /// The log from its beginning, as events; it ends, so that the reader comes again.
+/// All lines from the beginning, then those to come when streams stay open.
 pub(super) async fn logs(
     State(hub): State<Hub>,
     Path((owner, name, kind)): Path<(String, String, String)>,
 ) -> Response {
-    let lines = match kind.as_str() {
-        "build" => hub.lock().build_log.clone(),
-        "run" => vec![
-            "===== Application Startup =====\n".to_owned(),
-            "ready at http://localhost:7860\n".to_owned(),
-        ],
-        _ => return error(404, "Not found", &[]),
+    let (changes, cuts) = {
+        let mut state = hub.lock();
+        if state.log(&kind).is_none() {
+            return error(404, "Not found", &[]);
+        }
+        (state.log_changes.subscribe(), state.log_cuts)
     };
     if let Err(refusal) = with_space(&hub, &(owner, name), |_| ()) {
         return refusal;
     }
-    let mut events = String::from(": keep-alive\n\n");
-    for line in lines {
-        events.push_str(&format!("data: {}\n\n", json!({"data": line, "timestamp": UPDATED})));
-    }
-    ([(header::CONTENT_TYPE, "text/event-stream")], events).into_response()
+    let opening = futures_util::stream::iter([Ok(": keep-alive\n\ndata: \n\n".to_owned())]);
+    let lines = futures_util::stream::try_unfold((0, changes), move |(place, mut changes)| {
+        let (hub, kind) = (hub.clone(), kind.clone());
+        async move {
+            loop {
+                let (line, stays_open) = {
+                    let mut state = hub.lock();
+                    if state.log_cuts != cuts {
+                        return Err(broken());
+                    }
+                    (state.log(&kind).and_then(|lines| lines.get(place).cloned()), state.logs_stay_open)
+                };
+                if let Some(line) = line {
+                    let event = json!({"data": line, "timestamp": UPDATED});
+                    return Ok(Some((format!("data: {event}\n\n"), (place + 1, changes))));
+                }
+                if !stays_open || changes.changed().await.is_err() {
+                    return Ok(None);
+                }
+            }
+        }
+    });
+    let body = axum::body::Body::from_stream(opening.chain(lines));
+    ([(header::CONTENT_TYPE, "text/event-stream")], body).into_response()
 }

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use tokio::sync::watch;
+
 /// A planned failure.
 #[derive(Debug, Clone)]
 pub struct HubFault {
@@ -94,6 +96,13 @@ pub(crate) struct HubState {
     pub(crate) calls: Vec<String>,
     pub(crate) script: Vec<String>,
     pub(crate) build_log: Vec<String>,
+    pub(crate) run_log: Vec<String>,
+    /// Streams of logs stay open for lines to come.
+    pub(crate) logs_stay_open: bool,
+    /// Streams of logs that were open before the count rose break.
+    pub(crate) log_cuts: u64,
+    /// Told of every change of a log.
+    pub(crate) log_changes: watch::Sender<()>,
     pub(crate) app_url: Option<String>,
     pub(crate) error_message: Option<String>,
     pub(crate) payment_required: bool,
@@ -110,12 +119,24 @@ impl Default for HubState {
             calls: Vec::new(),
             script: stages.map(str::to_owned).to_vec(),
             build_log: [
-                "===== Build Queued =====\n",
-                "Step 1/20 : FROM debian:bookworm-slim\n",
-                "Pushing image\n",
+                "===== Build Queued at 2026-11-01 00:00:00 / Commit SHA: c0ffee01 =====\n",
+                "\n",
+                "--> RUN cargo build --release --locked -p docent\n",
+                "   Compiling docent v0.1.0 (/src/crates/docent)\n",
+                "    Finished `release` profile [optimized] target(s) in 3m 34s\n",
+                "DONE 214.6s\n",
+                "\n",
+                "--> Pushing image\n",
+                "DONE 6.3s\n",
             ]
             .map(str::to_owned)
             .to_vec(),
+            run_log: ["===== Application Startup =====\n", "ready at http://localhost:7860\n"]
+                .map(str::to_owned)
+                .to_vec(),
+            logs_stay_open: false,
+            log_cuts: 0,
+            log_changes: watch::Sender::new(()),
             app_url: None,
             error_message: None,
             payment_required: false,
@@ -123,7 +144,18 @@ impl Default for HubState {
     }
 }
 
+impl HubState {
+    /// The lines of a log by its name in the address.
+    pub(crate) fn log(&mut self, kind: &str) -> Option<&mut Vec<String>> {
+        match kind {
+            "build" => Some(&mut self.build_log),
+            "run" => Some(&mut self.run_log),
+            _ => None,
+        }
+    }
+}
+
 /// The id of a commit: made from how many there are, so that runs repeat.
 pub(crate) fn commit_id(count: usize) -> String {
-    format!("{:040x}", 0x00c0_ffee_u64 + count as u64)
+    format!("{:08x}{:032x}", 0xc0ff_ee00_u64 + count as u64, 0)
 }
