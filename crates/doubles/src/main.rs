@@ -1,13 +1,14 @@
 //! `doubles`: runs the test doubles for scripts and benches. Prints one line for each (`gemini http://127.0.0.1:4711`),
 //! then serves until its standard input closes or it is interrupted.
 //!
-//! `--neon HOST:PORT` adds SQL over HTTPS in front of the Postgres there (`neon http://127.0.0.1:4712/sql`).
+//! `--neon HOST:PORT` adds SQL over HTTPS in front of the Postgres there (`neon http://127.0.0.1:4712/sql`). `--hub URL` adds
+//! the Hugging Face Hub, and says where the app of its Spaces is reached (`hub http://127.0.0.1:4713 TOKEN`).
 //!
-//! `doubles [--gemini-port N] [--openai-port N] [--qdrant-port N] [--first-ms N] [--between-ms N] [--words N] [--answer TEXT] [--neon HOST:PORT] [--stay]`
+//! `doubles [--gemini-port N] [--openai-port N] [--qdrant-port N] [--first-ms N] [--between-ms N] [--words N] [--answer TEXT] [--neon HOST:PORT] [--hub URL] [--stay]`
 
 use std::process::ExitCode;
 
-use doubles::{Control, GeminiDouble, NeonDouble, OpenAiDouble, Pace, QdrantDouble};
+use doubles::{Control, GeminiDouble, HubDouble, NeonDouble, OpenAiDouble, Pace, QdrantDouble};
 use tokio::io::AsyncReadExt;
 
 /// What the command line asks for.
@@ -20,6 +21,8 @@ struct Options {
     answer: Option<String>,
     /// Where a Postgres is, for SQL over HTTPS.
     neon: Option<(String, u16)>,
+    /// Where the app of the Hub's Spaces is reached.
+    hub: Option<String>,
     /// Do not end with standard input.
     stay: bool,
 }
@@ -54,6 +57,15 @@ async fn serve(options: &Options) -> std::io::Result<()> {
     if let Some((host, port)) = &options.neon {
         println!("neon {}", NeonDouble::start(host, *port).await?.address());
     }
+    let _hub = match &options.hub {
+        Some(app) => {
+            let hub = HubDouble::start_on(0).await?;
+            hub.serve_apps_at(app);
+            println!("hub {} {}", hub.base_url(), HubDouble::TOKEN);
+            Some(hub)
+        }
+        None => None,
+    };
     println!("qdrant {} {}", qdrant.base_url(), qdrant.key());
     let stay = options.stay;
     let input_closed = async move {
@@ -97,6 +109,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String>
                 let (host, port) = place.split_once(':').ok_or("--neon wants HOST:PORT")?;
                 options.neon = Some((host.to_owned(), number(&name, Some(port.to_owned()))?));
             }
+            "--hub" => options.hub = Some(arguments.next().ok_or("--hub wants an address")?),
             "--stay" => options.stay = true,
             _ => return Err(format!("unknown argument '{name}'")),
         }

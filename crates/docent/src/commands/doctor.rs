@@ -1,5 +1,6 @@
 //! `docent doctor`: what is wrong, and what to do about it.
 
+use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use clap::Args;
@@ -56,18 +57,30 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     verdict(&report, json)
 }
 
+/// Colours of a terminal, and none.
+const GREEN: &str = "\x1b[32m";
+const YELLOW: &str = "\x1b[33m";
+const RED: &str = "\x1b[1;31m";
+const PLAIN: &str = "\x1b[0m";
+
+/// Only a terminal shows colours, and `NO_COLOR` turns them off, as in other programs.
+fn shows_colours() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
 /// Prints a finding for people as soon as it is there.
 pub(super) fn tell(finding: &Finding, json: bool) {
     if json {
         return;
     }
-    let mark = match finding.status {
-        Status::Ok => "ok  ",
-        Status::Warning => "warn",
-        Status::Failed => "FAIL",
-        Status::Skipped => "skip",
+    let (mark, colour) = match finding.status {
+        Status::Ok => ("ok  ", GREEN),
+        Status::Warning => ("warn", YELLOW),
+        Status::Failed => ("FAIL", RED),
+        Status::Skipped => ("skip", PLAIN),
     };
-    println!("{mark}  {:<14}  {}", finding.check, finding.detail);
+    let (colour, plain) = if shows_colours() { (colour, PLAIN) } else { ("", "") };
+    println!("{colour}{mark}{plain}  {:<14}  {}", finding.check, finding.detail);
     if let Some(remedy) = &finding.remedy {
         println!("      {:<14}  → {remedy}", "");
     }

@@ -41,6 +41,9 @@ pub enum UploadError {
     Hub(#[from] HubError),
 }
 
+/// Binary files below this size are on their way before anybody has read so.
+const WORTH_TELLING: usize = 1_000_000;
+
 /// Uploads the tree in `folder` on top of the commit `parent`. `tell` hears of each large file.
 ///
 /// # Errors
@@ -80,7 +83,9 @@ pub async fn upload(
             }
             changed += 1;
             lines.push(if lfs {
-                tell(format!("large file {path}, {:.1} MB", bytes.len() as f64 / 1e6));
+                if bytes.len() >= WORTH_TELLING {
+                    tell(format!("large file {path}, {:.1} MB", bytes.len() as f64 / 1e6));
+                }
                 hub.upload_lfs(id, &oid, &bytes).await?;
                 json!({"key": "lfsFile", "value": {"path": path, "algo": "sha256", "oid": oid, "size": bytes.len()}})
             } else {
