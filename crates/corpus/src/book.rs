@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::files::BookFiles;
+use crate::page::Pages;
 use crate::{Page, Warning, built, docusaurus, folder, mdbook, state};
 
 /// What the folder turned out to be.
@@ -78,6 +79,23 @@ pub enum BookError {
 /// Only when the folder is missing, unreadable or holds no page. A file that cannot be read becomes a
 /// warning that names it; the other pages are returned.
 pub fn read_book(root: &Path, options: &BookOptions) -> Result<Book, BookError> {
+    read_book_with(root, options, &|_| {})
+}
+
+/// Reads the book in `root` and shows each of its pages to `each`, which may take the page's sections away: then a book
+/// of any size is never in memory as a whole.
+///
+/// Pages are shown as they are read, from several threads and in any order; the book that is returned has them in
+/// theirs. A page may be shown that the book does not have in the end, because another shows the same. Warnings that
+/// concern several pages come only with the book.
+///
+/// # Errors
+/// Those of [`read_book`].
+pub fn read_book_with(
+    root: &Path,
+    options: &BookOptions,
+    each: &(dyn Fn(&mut Page) + Sync),
+) -> Result<Book, BookError> {
     if !root.exists() {
         return Err(BookError::Missing(root.to_owned()));
     }
@@ -86,7 +104,7 @@ pub fn read_book(root: &Path, options: &BookOptions) -> Result<Book, BookError> 
     }
     let mut files = BookFiles::new(root)?;
     let mut warnings = Vec::new();
-    let mut pages = Vec::new();
+    let mut pages = Pages::new(each);
     let (options, own_title) = with_settings(&files, options, &mut warnings);
     let (kind, title) = if let Some(name) = docusaurus::config::find(&files) {
         let config = docusaurus::config::read(&files, &name, &options, &mut warnings);
@@ -108,6 +126,7 @@ pub fn read_book(root: &Path, options: &BookOptions) -> Result<Book, BookError> 
         folder::read(&files, &options, &mut pages, &mut warnings);
         (BookKind::Folder, None)
     };
+    let mut pages = pages.all;
     docusaurus::warn_of_shared_routes(&mut pages);
     if pages.is_empty() {
         return Err(BookError::Empty(root.to_owned()));

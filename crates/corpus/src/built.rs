@@ -1,6 +1,9 @@
 //! Pages of a site that is built already: the article of an HTML page becomes sections and blocks, its
 //! navigation does not. Works on what Docusaurus and mdBook write and on other pages that mark their article.
 
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use html5gum::{DefaultEmitter, StartTag, Token, Tokenizer};
 
 use crate::docusaurus::absolute;
@@ -8,6 +11,7 @@ use crate::docusaurus::route::{encode_path, join_url};
 use crate::files::{self, BookFiles};
 use crate::markdown::tags::{heading_level, is_block_element};
 use crate::outline::Outline;
+use crate::page::Pages;
 use crate::{BlockKind, BookOptions, Page, Warning};
 
 /// Deepest nesting of elements that is followed; what lies deeper is read as if it lay there.
@@ -66,10 +70,11 @@ pub(crate) fn is_built_site(files: &BookFiles) -> bool {
 pub(crate) fn read(
     files: &BookFiles,
     options: &BookOptions,
-    pages: &mut Vec<Page>,
+    pages: &mut Pages<'_>,
     warnings: &mut Vec<Warning>,
 ) {
     let base_url = options.base_url.as_deref().unwrap_or("/");
+    let (mut texts, mut index_text) = (HashSet::new(), None);
     for file in files.list("", warnings) {
         let name = file.name.rsplit('/').next().unwrap_or_default();
         if !name.ends_with(".html") || NOT_PAGES.contains(&name) {
@@ -94,15 +99,33 @@ pub(crate) fn read(
         }
         page.warnings = own;
         // mdBook writes its first chapter a second time, as the index.
-        let twin = |other: &Page| other.title == page.title && other.sections == page.sections;
-        if file.name == "index.html" && pages.iter().any(twin) {
+        let text = text_hash(&page);
+        let is_index = file.name == "index.html";
+        if is_index && texts.contains(&text) {
             continue;
         }
         if page.sections.len() > 1 || page.sections.iter().any(|section| !section.blocks.is_empty()) {
-            pages.retain(|other| other.file != "index.html" || !twin(other));
+            if index_text == Some(text) {
+                pages.all.retain(|other| other.file != "index.html");
+            }
+            index_text = if is_index { Some(text) } else { index_text.filter(|index| *index != text) };
+            texts.insert(text);
             pages.push(page);
         }
     }
+}
+
+/// A hash of a page's title and sections: two pages with the same show the same.
+fn text_hash(page: &Page) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    page.title.hash(&mut hasher);
+    for section in &page.sections {
+        (&section.heading_path, section.depth, &section.anchor).hash(&mut hasher);
+        for block in &section.blocks {
+            (block.kind, &block.text).hash(&mut hasher);
+        }
+    }
+    hasher.finish()
 }
 
 /// What a page says of itself outside its article.

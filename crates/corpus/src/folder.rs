@@ -5,6 +5,7 @@ use crate::docusaurus::route::{apply_trailing_slash, join_url};
 use crate::files::{self, BookFiles};
 use crate::front_matter::split_front_matter;
 use crate::markdown::{Dialect, NoLibrary, Reader, clean};
+use crate::page::Pages;
 use crate::{BookOptions, Page, Warning};
 
 /// Reads all Markdown files below the root.
@@ -14,7 +15,7 @@ use crate::{BookOptions, Page, Warning};
 pub(crate) fn read(
     files: &BookFiles,
     options: &BookOptions,
-    pages: &mut Vec<Page>,
+    pages: &mut Pages<'_>,
     warnings: &mut Vec<Warning>,
 ) {
     let base_url = join_url(&[options.base_url.as_deref().unwrap_or("/"), "/"]);

@@ -24,7 +24,7 @@ mod visible;
 mod warning;
 mod web;
 
-pub use book::{Book, BookError, BookKind, BookOptions, read_book};
+pub use book::{Book, BookError, BookKind, BookOptions, read_book, read_book_with};
 pub use built::read_html_page;
 pub use chunk::{Chunk, ChunkId, ChunkOptions, Sentence, SentenceKind};
 pub use cut::{chunk_page, chunk_pages, chunk_sections};

@@ -9,6 +9,7 @@ use crate::docusaurus::absolute;
 use crate::docusaurus::route::join_url;
 use crate::files::{self, BookFiles};
 use crate::markdown::{Dialect, NoLibrary, Reader, clean};
+use crate::page::Pages;
 use crate::{BookOptions, Page, Warning};
 
 /// What `book.toml` says, as far as pages depend on it.
@@ -39,7 +40,7 @@ pub(crate) fn read(
     files: &BookFiles,
     folder: &str,
     options: &BookOptions,
-    pages: &mut Vec<Page>,
+    pages: &mut Pages<'_>,
     warnings: &mut Vec<Warning>,
 ) -> Option<String> {
     let config = read_config(files, warnings);

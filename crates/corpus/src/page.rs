@@ -27,6 +27,32 @@ pub struct Page {
     pub warnings: Vec<Warning>,
 }
 
+/// The pages of a book while it is read. Each is shown to whoever reads the book, who may take its text away.
+pub(crate) struct Pages<'a> {
+    /// Those that were shown.
+    pub(crate) all: Vec<Page>,
+    each: PageVisitor<'a>,
+}
+
+/// Sees every page of a book once, when its text and address are known; from several threads, in any order.
+pub(crate) type PageVisitor<'a> = &'a (dyn Fn(&mut Page) + Sync);
+
+impl<'a> Pages<'a> {
+    pub(crate) fn new(each: PageVisitor<'a>) -> Self {
+        Self { all: Vec::new(), each }
+    }
+
+    /// Shows a page that will be added to `all` later.
+    pub(crate) fn show(&self, page: &mut Page) {
+        (self.each)(page);
+    }
+
+    pub(crate) fn push(&mut self, mut page: Page) {
+        self.show(&mut page);
+        self.all.push(page);
+    }
+}
+
 /// The text from one heading to the next.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Section {

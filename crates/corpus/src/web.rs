@@ -107,7 +107,13 @@ pub fn read_sitemap(xml: &str, limit: usize) -> Sitemap {
 /// Pages that ask not to be found, redirects and pages without text are left out. A canonical link stands above a
 /// page's address when it names the same site; two addresses with one canonical link are one page. The title is what
 /// most pages have behind the last `|` or `-` of their `<title>`, else `fallback_title`.
-pub fn read_fetched(fallback_title: &str, fetched: impl IntoIterator<Item = (String, String)>) -> Book {
+///
+/// Each page is shown to `each` when it is read, as [`crate::read_book_with`] does.
+pub fn read_fetched(
+    fallback_title: &str,
+    fetched: impl IntoIterator<Item = (String, String)>,
+    each: &dyn Fn(&mut Page),
+) -> Book {
     let mut pages: Vec<Page> = Vec::new();
     let mut seen = HashSet::new();
     let mut titles: BTreeMap<String, usize> = BTreeMap::new();
@@ -130,6 +136,7 @@ pub fn read_fetched(fallback_title: &str, fetched: impl IntoIterator<Item = (Str
         let has_text =
             page.sections.len() > 1 || page.sections.iter().any(|section| !section.blocks.is_empty());
         if has_text && seen.insert(page.url.clone()) {
+            each(&mut page);
             pages.push(page);
         }
     }
@@ -194,6 +201,7 @@ mod tests {
                     "<meta name=robots content=noindex><main>hidden</main>".to_owned(),
                 ),
             ],
+            &|_| {},
         );
         let urls: Vec<_> = book.pages.iter().map(|page| (page.url.as_str(), page.route.as_str())).collect();
         assert_eq!(urls, [("https://a.org/x", "/x"), ("https://a.org/y", "/y")]);

@@ -1,19 +1,23 @@
-//! Chunks and vectors to the bytes of an index file. Memory holds each text, posting and vector once until the file
-//! is written; the file itself is streamed.
+//! Chunks and vectors to the bytes of an index file. A builder that may spill holds neither texts nor vectors, and no
+//! more than one run of postings: what its memory holds for each chunk are some 200 bytes, and for each word its text.
+
+mod occurrences;
+mod spool;
+mod writer;
 
 use std::collections::{HashMap, HashSet};
-use std::io::{self, Write};
-use std::path::Path;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
 
 use corpus::{Chunk, ChunkId, SentenceKind};
 
 use crate::analyzer::{Analyzer, Memory, Role, Token};
 use crate::file::write_beside;
-use crate::format::{
-    ALIGNMENT, COLUMNS, Column, END, FIELDS, FOOTER_BYTES, HEADER_BYTES, MAGIC, NONE, Record, SECTIONS,
-    Section, VERSION,
-};
+use crate::format::{COLUMNS, Column, FIELDS, NONE, Record, SECTIONS, Section};
 use crate::{IndexError, Metadata, codes, fields, vectors};
+use occurrences::Occurrences;
+use spool::Spool;
+use writer::FileWriter;
 
 /// Collects chunks and writes them as an index.
 ///
@@ -26,11 +30,16 @@ pub struct IndexBuilder {
     ids: HashSet<ChunkId>,
     chunks: Vec<Pending>,
     headings: Vec<u32>,
-    sentences: Vec<[u32; 3]>,
+    sentences: Spool,
+    sentence_count: u32,
     lengths: Vec<[u32; FIELDS]>,
     terms: HashMap<Box<str>, u32>,
-    postings: Vec<Vec<Posting>>,
-    vectors: Vec<f32>,
+    occurrences: Occurrences,
+    vectors: Spool,
+    /// Where it may spill.
+    folder: Option<PathBuf>,
+    /// Why it could not; said when the file is to be written.
+    failed: Option<io::Error>,
 }
 
 /// A chunk as it was pushed; its place in the list is its place in the book.
@@ -38,13 +47,6 @@ struct Pending {
     id: ChunkId,
     content_hash: ChunkId,
     record: Record,
-}
-
-/// Occurrences of a term in one chunk, by field.
-#[derive(Clone, Copy)]
-struct Posting {
-    place: u32,
-    counts: [u8; FIELDS],
 }
 
 impl std::fmt::Debug for IndexBuilder {
@@ -58,7 +60,7 @@ impl std::fmt::Debug for IndexBuilder {
 }
 
 impl IndexBuilder {
-    /// Starts an index. The locale in `metadata.facts["language"]` chooses the stemmer; English without it.
+    /// Starts an index in memory. The locale in `metadata.facts["language"]` chooses the stemmer; English without it.
     pub fn new(metadata: Metadata) -> Self {
         let analyzer = metadata.analyzer();
         Self {
@@ -69,12 +71,30 @@ impl IndexBuilder {
             ids: HashSet::new(),
             chunks: Vec::new(),
             headings: Vec::new(),
-            sentences: Vec::new(),
+            sentences: Spool::default(),
+            sentence_count: 0,
             lengths: Vec::new(),
             terms: HashMap::new(),
-            postings: Vec::new(),
-            vectors: Vec::new(),
+            occurrences: Occurrences::default(),
+            vectors: Spool::default(),
+            folder: None,
+            failed: None,
         }
+    }
+
+    /// Starts an index of any size: texts, vectors and postings wait in nameless files in `folder`. Whatever goes
+    /// wrong with them is said by [`Self::write_file`].
+    ///
+    /// # Errors
+    /// When no file can be made in `folder`.
+    pub fn spilling(metadata: Metadata, folder: &Path) -> Result<Self, IndexError> {
+        let mut builder = Self::new(metadata);
+        builder.strings.bytes = Spool::in_file(folder)?;
+        builder.strings.ends = Spool::in_file(folder)?;
+        builder.sentences = Spool::in_file(folder)?;
+        builder.vectors = Spool::in_file(folder)?;
+        builder.folder = Some(folder.to_owned());
+        Ok(builder)
     }
 
     /// Adds a chunk; push the chunks of a page one after the other, in the order of the book.
@@ -92,17 +112,34 @@ impl IndexBuilder {
             vector.len(),
             self.metadata.dimensions
         );
-        if !self.ids.insert(chunk.id) {
+        if self.failed.is_some() || !self.ids.insert(chunk.id) {
             return;
         }
+        if let Err(error) = self.take(chunk, vector) {
+            self.failed = Some(error);
+        }
+    }
+
+    fn take(&mut self, chunk: &Chunk, vector: &[f32]) -> io::Result<()> {
         let place = self.chunks.len() as u32;
-        let record = self.record(chunk);
+        let record = self.record(chunk)?;
         self.chunks.push(Pending { id: chunk.id, content_hash: chunk.content_hash, record });
         self.index_fields(place, chunk);
-        let start = self.vectors.len();
-        self.vectors.extend_from_slice(vector);
-        self.vectors.resize(start + self.metadata.dimensions, 0.0);
-        vectors::normalise(&mut self.vectors[start..]);
+        if self.folder.is_some() && self.occurrences.is_full() {
+            self.end_run()?;
+        }
+        let mut unit = vector.to_vec();
+        unit.resize(self.metadata.dimensions, 0.0);
+        vectors::normalise(&mut unit);
+        self.vectors.write(bytemuck::cast_slice(&unit))
+    }
+
+    fn end_run(&mut self) -> io::Result<()> {
+        let mut terms = vec![""; self.terms.len()];
+        for (term, number) in &self.terms {
+            terms[*number as usize] = term;
+        }
+        self.occurrences.end_run(&terms, self.folder.as_deref())
     }
 
     /// Number of chunks so far.
@@ -115,38 +152,44 @@ impl IndexBuilder {
         self.chunks.is_empty()
     }
 
-    fn record(&mut self, chunk: &Chunk) -> Record {
+    fn record(&mut self, chunk: &Chunk) -> io::Result<Record> {
         let first_heading = self.headings.len() as u32;
         for heading in &chunk.heading_path {
-            let number = self.strings.shared(heading);
+            let number = self.strings.shared(heading)?;
             self.headings.push(number);
         }
         // Chapters repeat their heading path chunk after chunk; one copy in a row is enough.
         let heading_count = chunk.heading_path.len() as u32;
         let first_heading = self.share_headings(first_heading, heading_count);
-        let first_sentence = self.sentences.len() as u32;
-        self.sentences.extend(chunk.sentences.iter().filter_map(|sentence| {
+        let first_sentence = self.sentence_count;
+        for sentence in &chunk.sentences {
             // A sentence outside its text would make the file unreadable; the text itself is still found.
-            chunk.content.get(sentence.start as usize..sentence.end as usize)?;
-            Some([sentence.start, sentence.end, number_of(sentence.kind)])
-        }));
+            if chunk.content.get(sentence.start as usize..sentence.end as usize).is_some() {
+                let numbers = [sentence.start, sentence.end, number_of(sentence.kind)];
+                self.sentences.write(bytemuck::cast_slice(&numbers))?;
+                self.sentence_count += 1;
+            }
+        }
         let mut record = [0; COLUMNS];
         let mut set = |column: Column, value: u32| record[column as usize] = value;
-        set(Column::FilePath, self.strings.shared(&chunk.file_path));
-        set(Column::Title, self.strings.shared(&chunk.title));
-        set(Column::Url, self.strings.shared(&chunk.url));
-        set(Column::Anchor, chunk.anchor.as_deref().map_or(NONE, |anchor| self.strings.shared(anchor)));
-        set(Column::Version, chunk.version.as_deref().map_or(NONE, |version| self.strings.shared(version)));
-        set(Column::Locale, self.strings.shared(&chunk.locale));
-        set(Column::Content, self.strings.own(&chunk.content));
+        set(Column::FilePath, self.strings.once(&chunk.file_path)?);
+        set(Column::Title, self.strings.shared(&chunk.title)?);
+        set(Column::Url, self.strings.once(&chunk.url)?);
+        set(Column::Anchor, chunk.anchor.as_deref().map_or(Ok(NONE), |anchor| self.strings.shared(anchor))?);
+        set(
+            Column::Version,
+            chunk.version.as_deref().map_or(Ok(NONE), |version| self.strings.once(version))?,
+        );
+        set(Column::Locale, self.strings.once(&chunk.locale)?);
+        set(Column::Content, self.strings.own(&chunk.content)?);
         set(Column::FirstHeading, first_heading);
         set(Column::Headings, heading_count);
         set(Column::FirstSentence, first_sentence);
-        set(Column::Sentences, self.sentences.len() as u32 - first_sentence);
+        set(Column::Sentences, self.sentence_count - first_sentence);
         set(Column::Position, chunk.position);
         set(Column::TokenCount, chunk.token_count);
         set(Column::Depth, u32::from(chunk.section_depth));
-        record
+        Ok(record)
     }
 
     /// Drops the run of headings that was just added when the run before it is the same.
@@ -165,7 +208,7 @@ impl IndexBuilder {
 
     fn index_fields(&mut self, place: u32, chunk: &Chunk) {
         let mut lengths = [0; FIELDS];
-        let (memory, terms, postings) = (&mut self.memory, &mut self.terms, &mut self.postings);
+        let (memory, terms, occurrences) = (&mut self.memory, &mut self.terms, &mut self.occurrences);
         fields::for_each_field(chunk, |field, text| {
             self.analyzer.for_each_token_with(memory, text, |token| {
                 if matches!(token.role, Role::Word | Role::Piece) {
@@ -175,20 +218,13 @@ impl IndexBuilder {
                     *token.number = match terms.get(token.term) {
                         Some(number) => *number,
                         None => {
-                            let number = postings.len() as u32;
+                            let number = occurrences.add_term();
                             terms.insert(token.term.into(), number);
-                            postings.push(Vec::new());
                             number
                         }
                     };
                 }
-                let list = &mut postings[*token.number as usize];
-                if list.last().is_none_or(|posting| posting.place != place) {
-                    list.push(Posting { place, counts: [0; FIELDS] });
-                }
-                if let Some(posting) = list.last_mut() {
-                    posting.counts[field] = posting.counts[field].saturating_add(1);
-                }
+                occurrences.count(*token.number, place, field);
             });
         });
         self.lengths.push(lengths);
@@ -215,6 +251,10 @@ impl IndexBuilder {
     }
 
     fn write_to(mut self, output: &mut impl Write) -> io::Result<()> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        self.end_run()?;
         let metadata = serde_json::to_vec(&self.metadata)?;
         let count = self.chunks.len();
         // An ordinal is a place in the order of ids, so that ties by ordinal are ties by id.
@@ -224,29 +264,24 @@ impl IndexBuilder {
         for (ordinal, place) in by_id.iter().enumerate() {
             ordinal_of[*place as usize] = ordinal as u32;
         }
-        for list in &mut self.postings {
-            for posting in &mut *list {
-                posting.place = ordinal_of[posting.place as usize];
-            }
-            list.sort_unstable_by_key(|posting| posting.place);
-        }
-        let mut terms: Vec<(&str, &[Posting])> =
-            self.terms.iter().map(|(term, number)| (&**term, &*self.postings[*number as usize])).collect();
+        let mut terms: Vec<(&str, u32)> =
+            self.terms.iter().map(|(term, number)| (&**term, *number)).collect();
         terms.sort_unstable_by_key(|(term, _)| *term);
-        let coded = count >= codes::CODED_FROM && self.metadata.dimensions > 0;
-
-        let posting_count: usize = terms.iter().map(|(_, postings)| postings.len()).sum();
+        let totals: Vec<usize> = terms.iter().map(|(_, number)| self.occurrences.total(*number)).collect();
+        let posting_count: usize = totals.iter().sum();
         let dimensions = self.metadata.dimensions;
+        let coded = if dimensions > 0 && count >= codes::CODED_FROM { count } else { 0 };
+
         let mut sizes = [0; SECTIONS];
         let mut size = |section: Section, bytes: usize| sizes[section as usize] = bytes;
         size(Section::Metadata, metadata.len());
-        size(Section::StringEnds, self.strings.ends.len() * 8);
-        size(Section::Strings, self.strings.bytes.len());
+        size(Section::StringEnds, self.strings.ends.len() as usize);
+        size(Section::Strings, self.strings.bytes.len() as usize);
         size(Section::Ids, count * 16);
         size(Section::Hashes, count * 16);
         size(Section::Records, count * COLUMNS * 4);
         size(Section::Headings, self.headings.len() * 4);
-        size(Section::Sentences, self.sentences.len() * 12);
+        size(Section::Sentences, self.sentences.len() as usize);
         size(Section::ReadingOrder, count * 4);
         size(Section::Lengths, count * FIELDS * 4);
         size(Section::TermEnds, terms.len() * 8);
@@ -255,51 +290,85 @@ impl IndexBuilder {
         size(Section::PostingOrdinals, posting_count * 4);
         size(Section::PostingCounts, posting_count * FIELDS);
         size(Section::Vectors, count * dimensions * 4);
-        size(Section::Codes, if coded { count * dimensions } else { 0 });
-        size(Section::Scales, if coded { count * 8 } else { 0 });
+        size(Section::Codes, coded * dimensions);
+        size(Section::Scales, coded * 8);
 
         let mut file = FileWriter::start(output, &sizes, count as u32, dimensions as u32)?;
         let chunks = || by_id.iter().map(|place| &self.chunks[*place as usize]);
         file.section(|out| out(&metadata))?;
-        file.section(|out| out(bytemuck::cast_slice(&self.strings.ends)))?;
-        file.section(|out| out(&self.strings.bytes))?;
+        file.section(|out| copy(&mut *self.strings.ends.reader()?, out))?;
+        file.section(|out| copy(&mut *self.strings.bytes.reader()?, out))?;
         file.section(|out| chunks().try_for_each(|chunk| out(&chunk.id.0)))?;
         file.section(|out| chunks().try_for_each(|chunk| out(&chunk.content_hash.0)))?;
         file.section(|out| chunks().try_for_each(|chunk| out(bytemuck::cast_slice(&chunk.record))))?;
         file.section(|out| out(bytemuck::cast_slice(&self.headings)))?;
-        file.section(|out| out(bytemuck::cast_slice(&self.sentences)))?;
+        file.section(|out| copy(&mut *self.sentences.reader()?, out))?;
         file.section(|out| out(bytemuck::cast_slice(&ordinal_of)))?;
         file.section(|out| {
             by_id.iter().try_for_each(|place| out(bytemuck::cast_slice(&self.lengths[*place as usize])))
         })?;
         file.section(|out| running_sum(terms.iter().map(|(term, _)| term.len()), out))?;
         file.section(|out| terms.iter().try_for_each(|(term, _)| out(term.as_bytes())))?;
-        file.section(|out| running_sum(terms.iter().map(|(_, postings)| postings.len()), out))?;
-        let postings = || terms.iter().flat_map(|(_, postings)| *postings);
-        file.section(|out| postings().try_for_each(|posting| out(&posting.place.to_le_bytes())))?;
-        file.section(|out| postings().try_for_each(|posting| out(&posting.counts)))?;
-        let vectors = || {
-            by_id.iter().map(|place| {
-                let start = *place as usize * dimensions;
-                &self.vectors[start..start + dimensions]
-            })
+        file.section(|out| running_sum(totals.iter().copied(), out))?;
+        // The counts wait while the ordinals are written.
+        let mut counts = match &self.folder {
+            Some(folder) => Spool::in_file(folder)?,
+            None => Spool::default(),
         };
-        file.section(|out| vectors().try_for_each(|vector| out(bytemuck::cast_slice(vector))))?;
-        // Coded twice, row by row: cheaper than to hold all codes until their scales may be written.
-        let mut row = vec![0u8; dimensions];
-        let coded_vectors = || vectors().take(if coded { count } else { 0 });
+        let mut merge = self.occurrences.merge()?;
         file.section(|out| {
-            coded_vectors().try_for_each(|vector| {
-                codes::encode_row(vector, &mut row);
-                out(&row)
+            let mut postings = Vec::new();
+            terms.iter().try_for_each(|(_, number)| {
+                merge.read(*number, &mut postings)?;
+                postings.sort_unstable_by_key(|posting| ordinal_of[posting.place as usize]);
+                postings.iter().try_for_each(|posting| {
+                    counts.write(&posting.counts)?;
+                    out(&ordinal_of[posting.place as usize].to_le_bytes())
+                })
             })
         })?;
-        let mut row = vec![0u8; dimensions];
+        file.section(|out| copy(&mut *counts.reader()?, out))?;
+        // What was written last is in the file before any row of it is asked for.
+        drop(self.vectors.reader()?);
+        let mut vector = vec![0f32; dimensions];
+        let mut code = vec![0u8; dimensions];
         file.section(|out| {
-            coded_vectors()
-                .try_for_each(|vector| out(bytemuck::cast_slice(&codes::encode_row(vector, &mut row))))
+            by_id.iter().try_for_each(|place| {
+                read_row(&mut self.vectors, *place, &mut vector)?;
+                out(bytemuck::cast_slice(&vector))
+            })
+        })?;
+        // Coded twice, row by row: cheaper than to hold all codes until their scales may be written.
+        file.section(|out| {
+            by_id.iter().take(coded).try_for_each(|place| {
+                read_row(&mut self.vectors, *place, &mut vector)?;
+                codes::encode_row(&vector, &mut code);
+                out(&code)
+            })
+        })?;
+        file.section(|out| {
+            by_id.iter().take(coded).try_for_each(|place| {
+                read_row(&mut self.vectors, *place, &mut vector)?;
+                out(bytemuck::cast_slice(&codes::encode_row(&vector, &mut code)))
+            })
         })?;
         file.finish()
+    }
+}
+
+/// Fills `vector` with the one at `place`.
+fn read_row(vectors: &mut Spool, place: u32, vector: &mut [f32]) -> io::Result<()> {
+    let bytes: &mut [u8] = bytemuck::cast_slice_mut(vector);
+    vectors.read_at(u64::from(place) * bytes.len() as u64, bytes)
+}
+
+fn copy(from: &mut dyn Read, out: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+    let mut bytes = vec![0; 1 << 16];
+    loop {
+        match from.read(&mut bytes)? {
+            0 => return Ok(()),
+            length => out(&bytes[..length])?,
+        }
     }
 }
 
@@ -327,94 +396,46 @@ fn running_sum(
 /// The strings of a file, most of them once.
 #[derive(Default)]
 struct StringTable {
-    ends: Vec<u64>,
-    bytes: Vec<u8>,
+    ends: Spool,
+    bytes: Spool,
+    count: u32,
+    /// Strings that tell pages apart: equal ones must have one number.
     numbers: HashMap<Box<str>, u32>,
+    /// Strings that come again soon or never, [`MOST_RECENT`] at most; one that is forgotten is written twice.
+    recent: HashMap<Box<str>, u32>,
 }
+
+const MOST_RECENT: usize = 1 << 15;
 
 impl StringTable {
-    /// The number of a string that is likely to come again.
-    fn shared(&mut self, text: &str) -> u32 {
+    /// The one number of a string.
+    fn once(&mut self, text: &str) -> io::Result<u32> {
         if let Some(number) = self.numbers.get(text) {
-            return *number;
+            return Ok(*number);
         }
-        let number = self.own(text);
+        let number = self.own(text)?;
         self.numbers.insert(text.into(), number);
-        number
+        Ok(number)
     }
 
-    fn own(&mut self, text: &str) -> u32 {
-        self.bytes.extend_from_slice(text.as_bytes());
-        self.ends.push(self.bytes.len() as u64);
-        self.ends.len() as u32 - 1
-    }
-}
-
-/// Writes header and sections, keeping place and checksum.
-struct FileWriter<'a, W> {
-    output: &'a mut W,
-    hasher: crc32fast::Hasher,
-    written: usize,
-}
-
-impl<'a, W: Write> FileWriter<'a, W> {
-    fn start(output: &'a mut W, sizes: &[usize; SECTIONS], chunks: u32, dimensions: u32) -> io::Result<Self> {
-        let mut table = Vec::with_capacity(SECTIONS * 16);
-        let mut offset = (HEADER_BYTES + SECTIONS * 16).next_multiple_of(ALIGNMENT);
-        for size in sizes {
-            table.extend_from_slice(&(offset as u64).to_le_bytes());
-            table.extend_from_slice(&(*size as u64).to_le_bytes());
-            offset = (offset + size).next_multiple_of(ALIGNMENT);
+    /// A number of a string that is likely to come again.
+    fn shared(&mut self, text: &str) -> io::Result<u32> {
+        if let Some(number) = self.recent.get(text) {
+            return Ok(*number);
         }
-        let length = (offset + FOOTER_BYTES) as u64;
-        let mut writer = Self { output, hasher: crc32fast::Hasher::new(), written: 0 };
-        writer.write(MAGIC)?;
-        writer.write(&VERSION.to_le_bytes())?;
-        writer.write(&(SECTIONS as u32).to_le_bytes())?;
-        writer.write(&length.to_le_bytes())?;
-        writer.write(&chunks.to_le_bytes())?;
-        writer.write(&dimensions.to_le_bytes())?;
-        writer.write(&table)?;
-        writer.pad()?;
-        Ok(writer)
+        if self.recent.len() >= MOST_RECENT {
+            self.recent.clear();
+        }
+        let number = self.own(text)?;
+        self.recent.insert(text.into(), number);
+        Ok(number)
     }
 
-    fn section(
-        &mut self,
-        fill: impl FnOnce(&mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()>,
-    ) -> io::Result<()> {
-        // Small elements are gathered: one call of the checksum for each four bytes would cost more than the rest.
-        let mut gathered: Vec<u8> = Vec::with_capacity(1 << 16);
-        fill(&mut |bytes| {
-            if gathered.len() + bytes.len() > 1 << 16 {
-                self.write(&gathered)?;
-                gathered.clear();
-            }
-            if bytes.len() > 1 << 15 {
-                return self.write(bytes);
-            }
-            gathered.extend_from_slice(bytes);
-            Ok(())
-        })?;
-        self.write(&gathered)?;
-        self.pad()
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.hasher.update(bytes);
-        self.written += bytes.len();
-        self.output.write_all(bytes)
-    }
-
-    fn pad(&mut self) -> io::Result<()> {
-        let zeros = self.written.next_multiple_of(ALIGNMENT) - self.written;
-        self.write(&[0; ALIGNMENT][..zeros])
-    }
-
-    fn finish(self) -> io::Result<()> {
-        let checksum = self.hasher.finalize();
-        self.output.write_all(&checksum.to_le_bytes())?;
-        self.output.write_all(END)
+    fn own(&mut self, text: &str) -> io::Result<u32> {
+        self.bytes.write(text.as_bytes())?;
+        self.ends.write(&self.bytes.len().to_le_bytes())?;
+        self.count += 1;
+        Ok(self.count - 1)
     }
 }
 
@@ -428,3 +449,6 @@ impl<'a, W: Write> FileWriter<'a, W> {
 pub fn write_index_file(path: &Path, bytes: &[u8]) -> Result<(), IndexError> {
     write_beside(path, |file| file.write_all(bytes))
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ use super::config::{Config, Instance, Locale};
 use super::sidebars::{self, SidebarDoc};
 use super::{BookLibrary, DocsFolder, Site, absolute, glob, is_excluded, read_doc, route};
 use crate::files::{self, BookFile, BookFiles};
+use crate::page::Pages;
 use crate::parallel::in_parallel;
 use crate::{Block, BlockKind, BookOptions, Page, Section, Warning};
 
@@ -15,7 +16,7 @@ pub(crate) fn read(
     files: &BookFiles,
     config: &Config,
     options: &BookOptions,
-    pages: &mut Vec<Page>,
+    pages: &mut Pages<'_>,
     warnings: &mut Vec<Warning>,
 ) {
     for locale in &config.locales.all {
@@ -51,12 +52,12 @@ pub(crate) fn read(
     }
 }
 
-struct SiteReader<'a> {
+struct SiteReader<'a, 'p> {
     files: &'a BookFiles,
     config: &'a Config,
     locale: &'a Locale,
     site: &'a Site,
-    pages: &'a mut Vec<Page>,
+    pages: &'a mut Pages<'p>,
     warnings: &'a mut Vec<Warning>,
 }
 
@@ -68,7 +69,7 @@ struct Version {
     sidebar: Option<String>,
 }
 
-impl SiteReader<'_> {
+impl SiteReader<'_, '_> {
     fn instance(&mut self, instance: &Instance) {
         let versions = self.versions(instance);
         let versioned = versions.len() > 1 || versions.iter().any(|version| version.name != "current");
@@ -169,7 +170,13 @@ impl SiteReader<'_> {
                 .as_ref()
                 .map(|folder| files::join(folder, &file.inner))
                 .filter(|name| self.files.is_file(name));
-            self.read_file(docs, file, translated)
+            let mut read = self.read_file(docs, file, translated);
+            if let Ok(doc) = &mut read
+                && !doc.hidden
+            {
+                self.pages.show(&mut doc.page);
+            }
+            read
         });
         let mut sidebar_docs = Vec::new();
         let mut read: Vec<(String, Page)> = Vec::new();
@@ -207,7 +214,7 @@ impl SiteReader<'_> {
         let order: HashMap<&str, usize> =
             sidebars.order.iter().enumerate().rev().map(|(index, id)| (id.as_str(), index)).collect();
         read.sort_by_key(|(id, _)| order.get(id.as_str()).copied().unwrap_or(usize::MAX));
-        self.pages.extend(read.into_iter().map(|(_, page)| page));
+        self.pages.all.extend(read.into_iter().map(|(_, page)| page));
         for index in sidebars.indexes {
             self.generated_index(docs, &index);
         }

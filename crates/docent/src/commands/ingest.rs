@@ -146,7 +146,7 @@ async fn planned(
     let facts = plan.facts(embedder.dimensions().unwrap_or_default());
     let survey = qdrant::survey(client, &settings.collection, &facts).await?;
     plan.count_missing(&survey.texts());
-    Ok(Report { qdrant: Some(survey.plan(plan.chunks())), ..plan.report().clone() })
+    Ok(Report { qdrant: Some(survey.plan(&plan.chunks()?)), ..plan.report().clone() })
 }
 
 /// Writes the index file, with the vectors that Qdrant has already, and then makes Qdrant's copy equal to it.
@@ -172,15 +172,14 @@ pub(super) async fn borrow_vectors(
     settings: &QdrantSettings,
     embedder: &Embedder,
     plan: &mut Plan,
-) -> Result<(), qdrant::SyncError> {
+) -> anyhow::Result<()> {
     let missing = plan.missing_texts();
     if missing.is_empty() {
         return Ok(());
     }
     let facts = plan.facts(embedder.dimensions().unwrap_or_default());
     let survey = qdrant::survey(client, &settings.collection, &facts).await?;
-    plan.lend(survey.vectors(client, &missing).await?);
-    Ok(())
+    Ok(plan.lend(survey.vectors(client, &missing).await?)?)
 }
 
 /// Prints the first warnings of a report to standard error.

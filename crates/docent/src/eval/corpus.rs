@@ -134,7 +134,7 @@ pub(super) async fn build(chunks: &[Chunk], embedder: &Embedder, vectors: &Path)
             }
             Journal::open(vectors, fingerprint)?
         }
-        None => Journal::empty(),
+        None => Journal::nameless(None),
     };
     if embedder.fingerprint().is_some() {
         let missing: Vec<&Chunk> = chunks.iter().filter(|chunk| !journal.holds(chunk.content_hash)).collect();
@@ -146,13 +146,14 @@ pub(super) async fn build(chunks: &[Chunk], embedder: &Embedder, vectors: &Path)
             journal.append(batch.iter().map(|chunk| chunk.content_hash).zip(embedded))?;
         }
     }
-    let first = chunks.iter().find_map(|chunk| journal.vector(chunk.content_hash));
-    let dimensions = first.map_or(0, <[f32]>::len);
+    let first = chunks.iter().find(|chunk| journal.holds(chunk.content_hash));
+    let first = first.map_or(Ok(None), |chunk| journal.vector(chunk.content_hash))?;
+    let dimensions = first.map_or(0, |vector| vector.len());
     let embedder = if dimensions == 0 { "" } else { embedder.fingerprint().unwrap_or_default() };
     let mut builder =
         IndexBuilder::new(Metadata { embedder: embedder.to_owned(), dimensions, facts: BTreeMap::new() });
     for chunk in chunks {
-        builder.push(chunk, journal.vector(chunk.content_hash).unwrap_or_default());
+        builder.push(chunk, &journal.vector(chunk.content_hash)?.unwrap_or_default());
     }
     Ok(Index::from_bytes(builder.build())?)
 }

@@ -3,6 +3,7 @@
 //! Ingest is incremental and resumable. Vectors of unchanged text are taken from the index that is
 //! there; new ones go through a journal, so that a kill at any moment loses nothing that was embedded.
 
+mod cut;
 pub(crate) mod journal;
 mod pace;
 mod progress;
@@ -11,15 +12,18 @@ mod site;
 mod watch;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use corpus::{Book, BookOptions, Chunk, ChunkId, ChunkOptions, Warning, chunk_pages, read_book};
+use corpus::{Book, BookOptions, Chunk, ChunkId, Page, Warning, read_book_with};
 use search::{Index, IndexBuilder, IndexError, Metadata, Ordinal};
 use serde::Serialize;
 
 use crate::retrieve::Embedder;
 use crate::retrieve::qdrant::scheme::Facts;
+use cut::{Chunks, Cutter, link_hash};
 use journal::Journal;
 pub use pace::{FREE_TIER_DAY, Pace};
 pub use progress::Progress;
@@ -28,9 +32,6 @@ pub use watch::Watch;
 
 /// Chunks embedded between two entries of the journal.
 const BATCH: usize = 32;
-
-/// Pages that are cut together, on all processors; their text is in memory twice for a moment.
-const CUT_TOGETHER: usize = 512;
 
 /// Name of the fact that holds the book's title.
 pub const TITLE_FACT: &str = "title";
@@ -94,6 +95,9 @@ pub enum IngestError {
     /// The journal of vectors cannot be written.
     #[error("the journal of vectors cannot be written: {0}")]
     Journal(#[from] std::io::Error),
+    /// The texts of a large book cannot be kept while it is ingested.
+    #[error("the book's texts cannot be kept beside the index while it is read: {0}")]
+    Texts(io::Error),
     /// The embedder failed; what was embedded is kept.
     #[error(
         "embedding stopped after {done} of {total} texts: {error}; what was embedded is kept, run it again to go on"
@@ -114,12 +118,12 @@ pub enum IngestError {
 /// A book that was read and cut, held against the index that is there.
 pub struct Plan {
     book: Book,
-    chunks: Vec<Chunk>,
+    chunks: Chunks,
     old: Option<Index>,
     /// Vectors by content hash, from the old index.
     known: HashMap<ChunkId, Ordinal>,
     /// Vectors by content hash, from somewhere else.
-    lent: HashMap<ChunkId, Vec<f32>>,
+    lent: Journal,
     index_file: PathBuf,
     fingerprint: String,
     report: Report,
@@ -141,8 +145,9 @@ pub async fn plan(
     let fingerprint = embedder.fingerprint().unwrap_or_default().to_owned();
     let (book, options, index_file) = (book.to_owned(), options.clone(), index_file.to_owned());
     let plan = tokio::task::spawn_blocking(move || {
-        let book = read_book(&book, &options)?;
-        Ok(compare(book, index_file, fingerprint, began))
+        let cutter = Cutter::new(index_file.parent());
+        let book = read_book_with(&book, &options, &|page| cutter.cut(page))?;
+        compare(book, cutter, index_file, fingerprint, began)
     });
     plan.await?
 }
@@ -161,9 +166,17 @@ pub async fn plan_site(
 ) -> Result<Plan, IngestError> {
     let began = Instant::now();
     let fingerprint = embedder.fingerprint().unwrap_or_default().to_owned();
-    let book = site::fetch_site(start, options, Some(&index_file.with_extension("pages")), progress).await?;
+    let cutter = Arc::new(Cutter::new(index_file.parent()));
+    let cut = {
+        let cutter = Arc::clone(&cutter);
+        move |page: &mut Page| cutter.cut(page)
+    };
+    let kept = index_file.with_extension("pages");
+    let book = site::fetch_site(start, options, Some(&kept), progress, cut).await?;
     let index_file = index_file.to_owned();
-    Ok(tokio::task::spawn_blocking(move || compare(book, index_file, fingerprint, began)).await?)
+    let cutter = Arc::into_inner(cutter).ok_or_else(|| io::Error::other("pages are still being read"));
+    let cutter = cutter.map_err(IngestError::Texts)?;
+    tokio::task::spawn_blocking(move || compare(book, cutter, index_file, fingerprint, began)).await?
 }
 
 /// Fetches the built site at `start` and reads it; nothing is kept.
@@ -175,23 +188,17 @@ pub async fn read_site(
     options: &SiteOptions,
     progress: &Progress,
 ) -> Result<Book, SiteError> {
-    site::fetch_site(start, options, None, progress).await
+    site::fetch_site(start, options, None, progress, |_| {}).await
 }
 
-fn compare(mut book: Book, index_file: PathBuf, fingerprint: String, began: Instant) -> Plan {
-    let options = ChunkOptions::default();
-    let (mut chunks, mut sections) = (Vec::new(), 0);
-    for pages in book.pages.chunks_mut(CUT_TOGETHER) {
-        chunks.extend(chunk_pages(pages, &options));
-        for page in pages {
-            sections += page.sections.len();
-            // The text is in the chunks now; a large book need not be in memory twice.
-            page.sections = Vec::new();
-        }
-    }
-    // A page that is read twice has the same chunks twice; an index holds each id once.
-    let mut seen = HashSet::new();
-    chunks.retain(|chunk| seen.insert(chunk.id));
+fn compare(
+    mut book: Book,
+    cutter: Cutter,
+    index_file: PathBuf,
+    fingerprint: String,
+    began: Instant,
+) -> Result<Plan, IngestError> {
+    let chunks = cutter.finish(&book.pages).map_err(IngestError::Texts)?;
     let old = Index::open(&index_file).ok();
     let known = match &old {
         Some(old) if !fingerprint.is_empty() && old.metadata().embedder == fingerprint => {
@@ -199,7 +206,7 @@ fn compare(mut book: Book, index_file: PathBuf, fingerprint: String, began: Inst
         }
         _ => HashMap::new(),
     };
-    let new_ids: HashSet<ChunkId> = chunks.iter().map(|chunk| chunk.id).collect();
+    let new_ids: HashSet<ChunkId> = chunks.heads().iter().map(|head| head.id).collect();
     let old_ids: HashSet<ChunkId> =
         old.iter().flat_map(|old| ordinals(old).map(|ordinal| old.chunk(ordinal).id)).collect();
     let mut warnings = std::mem::take(&mut book.warnings);
@@ -207,8 +214,8 @@ fn compare(mut book: Book, index_file: PathBuf, fingerprint: String, began: Inst
     let report = Report {
         title: book.title.clone(),
         pages: book.pages.len(),
-        sections,
-        chunks: chunks.len(),
+        sections: chunks.sections,
+        chunks: chunks.heads().len(),
         added: new_ids.difference(&old_ids).count(),
         removed: old_ids.difference(&new_ids).count(),
         embedded: 0,
@@ -221,12 +228,12 @@ fn compare(mut book: Book, index_file: PathBuf, fingerprint: String, began: Inst
         warnings,
         qdrant: None,
     };
-    let lent = HashMap::new();
+    let lent = Journal::nameless(index_file.parent());
     let mut plan =
         Plan { book, chunks, old, known, lent, index_file, fingerprint, report, pace: None, began };
     plan.count_missing(&HashSet::new());
     plan.report.took = plan.began.elapsed();
-    plan
+    Ok(plan)
 }
 
 fn ordinals(index: &Index) -> impl Iterator<Item = Ordinal> {
@@ -259,45 +266,53 @@ impl Plan {
             return Vec::new();
         }
         let mut seen = HashSet::new();
-        (0..self.chunks.len())
+        let heads = self.chunks.heads();
+        (0..heads.len())
             .filter(|place| {
-                let hash = self.chunks[*place].content_hash;
-                !self.known.contains_key(&hash) && !self.lent.contains_key(&hash) && seen.insert(hash)
+                let hash = heads[*place].content_hash;
+                !self.known.contains_key(&hash) && !self.lent.holds(hash) && seen.insert(hash)
             })
             .collect()
     }
 
     /// The chunks of the book as it is now.
-    pub fn chunks(&self) -> &[Chunk] {
-        &self.chunks
+    ///
+    /// # Errors
+    /// When the texts of a large book cannot be read back.
+    pub fn chunks(&self) -> Result<Vec<Chunk>, IngestError> {
+        self.chunks.iter().collect::<io::Result<_>>().map_err(IngestError::Texts)
     }
 
     /// The facts by which a copy in Qdrant is told from others. `dimensions` are the embedder's, as far as known.
     pub fn facts(&self, dimensions: usize) -> Facts {
-        let language = self.book_facts().remove(LANGUAGE_FACT).unwrap_or_default();
+        let language = facts_of(&self.book).remove(LANGUAGE_FACT).unwrap_or_default();
         Facts::new(&self.fingerprint, dimensions, &language)
     }
 
     /// Hashes of the texts that have no vector yet.
     pub fn missing_texts(&self) -> HashSet<ChunkId> {
-        self.missing().into_iter().map(|place| self.chunks[place].content_hash).collect()
+        self.missing().into_iter().map(|place| self.chunks.heads()[place].content_hash).collect()
     }
 
     /// Counts what is to be embedded when the vectors of the texts `elsewhere` can be had for nothing.
     pub fn count_missing(&mut self, elsewhere: &HashSet<ChunkId>) {
-        let missing = self.missing().into_iter().map(|place| &self.chunks[place]);
+        let missing = self.missing().into_iter().map(|place| &self.chunks.heads()[place]);
         let tokens: Vec<usize> = missing
-            .filter(|chunk| !elsewhere.contains(&chunk.content_hash))
-            .map(|chunk| chunk.token_count as usize)
+            .filter(|head| !elsewhere.contains(&head.content_hash))
+            .map(|head| head.token_count as usize)
             .collect();
         self.report.embedded = tokens.len();
         self.report.embedded_tokens = tokens.iter().sum();
     }
 
     /// Takes vectors of this embedder that were kept elsewhere, by the hash of their text.
-    pub fn lend(&mut self, vectors: Vec<(ChunkId, Vec<f32>)>) {
-        self.lent.extend(vectors);
+    ///
+    /// # Errors
+    /// When there is no room for them on the disk.
+    pub fn lend(&mut self, vectors: Vec<(ChunkId, Vec<f32>)>) -> Result<(), IngestError> {
+        self.lent.append(vectors.into_iter())?;
         self.count_missing(&HashSet::new());
+        Ok(())
     }
 
     /// Embeds what is missing and writes the index file, unless nothing has changed.
@@ -314,20 +329,23 @@ impl Plan {
         let journal_path = self.index_file.with_extension("vectors");
         let missing = self.missing();
         let mut journal = if missing.is_empty() {
-            Journal::empty()
+            Journal::nameless(None)
         } else {
             if let Some(folder) = journal_path.parent() {
                 fs_err::create_dir_all(folder)?;
             }
             Journal::open(&journal_path, &self.fingerprint)?
         };
+        let hash_of = |place: usize| self.chunks.heads()[place].content_hash;
         let wanted: Vec<usize> =
-            missing.into_iter().filter(|place| !journal.holds(self.chunks[*place].content_hash)).collect();
+            missing.into_iter().filter(|place| !journal.holds(hash_of(*place))).collect();
         self.report.embedded = wanted.len();
         let pace = self.pace.take().unwrap_or_else(Pace::impatient);
         progress.begin(progress::Work::Embedding, wanted.len());
         for (batch_number, batch) in wanted.chunks(BATCH).enumerate() {
-            let texts: Vec<String> = batch.iter().map(|place| self.chunks[*place].embedding_text()).collect();
+            let texts: io::Result<Vec<String>> =
+                batch.iter().map(|place| Ok(self.chunks.read(*place)?.embedding_text())).collect();
+            let texts = texts.map_err(IngestError::Texts)?;
             let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
             let vectors = pace.embed(embedder, &texts, progress).await.map_err(|error| {
                 progress.end();
@@ -337,12 +355,12 @@ impl Plan {
                     error: error.to_string(),
                 }
             })?;
-            let entries = batch.iter().map(|place| self.chunks[*place].content_hash).zip(vectors);
+            let entries = batch.iter().map(|place| hash_of(*place)).zip(vectors);
             journal.append(entries)?;
             progress.advance(batch.len());
         }
         progress.end();
-        let written = tokio::task::spawn_blocking(move || self.write(&journal));
+        let written = tokio::task::spawn_blocking(move || self.write(journal));
         let report = written.await??;
         // The vectors are in the index now. A journal that cannot be removed only costs space.
         if let Err(error) = fs_err::remove_file(&journal_path)
@@ -358,55 +376,63 @@ impl Plan {
             return false;
         };
         old.metadata().embedder == self.fingerprint
-            && old.metadata().facts == self.book_facts()
-            && old.len() == self.chunks.len()
-            && old.reading_order().zip(&self.chunks).all(|(ordinal, chunk)| {
+            && old.metadata().facts == facts_of(&self.book)
+            && old.len() == self.chunks.heads().len()
+            && old.reading_order().zip(self.chunks.heads()).all(|(ordinal, head)| {
                 let stored = old.chunk(ordinal);
-                stored.id == chunk.id
-                    && stored.content_hash == chunk.content_hash
-                    && stored.url == chunk.url
-                    && stored.anchor == chunk.anchor.as_deref()
+                stored.id == head.id
+                    && stored.content_hash == head.content_hash
+                    && link_hash(stored.url, stored.anchor) == head.link
             })
     }
 
-    fn book_facts(&self) -> BTreeMap<String, String> {
-        let mut pages: BTreeMap<&str, usize> = BTreeMap::new();
-        for page in &self.book.pages {
-            *pages.entry(page.locale.as_str()).or_default() += 1;
-        }
-        // The language of most pages decides how words are stemmed.
-        let language = pages.into_iter().max_by_key(|(_, count)| *count).map_or("en", |(locale, _)| locale);
-        BTreeMap::from([
-            (TITLE_FACT.to_owned(), self.book.title.clone()),
-            (LANGUAGE_FACT.to_owned(), language.to_owned()),
-        ])
-    }
-
-    fn write(mut self, journal: &Journal) -> Result<Report, IngestError> {
-        let chunks = std::mem::take(&mut self.chunks);
-        let vector_of = |chunk: &Chunk| -> Option<&[f32]> {
-            let old = || {
-                let ordinal = self.known.get(&chunk.content_hash)?;
-                self.old.as_ref()?.vector(*ordinal)
-            };
-            let lent = || self.lent.get(&chunk.content_hash).map(Vec::as_slice);
-            journal.vector(chunk.content_hash).or_else(old).or_else(lent)
+    fn write(mut self, mut journal: Journal) -> Result<Report, IngestError> {
+        let lent = &mut self.lent;
+        let mut vector_of = |hash: ChunkId| -> io::Result<Option<Vec<f32>>> {
+            if let Some(vector) = journal.vector(hash)? {
+                return Ok(Some(vector));
+            }
+            let ordinal = self.known.get(&hash).copied();
+            match ordinal.and_then(|ordinal| self.old.as_ref()?.vector(ordinal)) {
+                Some(vector) => Ok(Some(vector.to_vec())),
+                None => lent.vector(hash),
+            }
         };
-        let dimensions = chunks.iter().find_map(vector_of).map_or(0, <[f32]>::len);
-        let embedder = if dimensions == 0 { String::new() } else { self.fingerprint.clone() };
-        let mut builder = IndexBuilder::new(Metadata { embedder, dimensions, facts: self.book_facts() });
-        // Each chunk goes as the builder takes its text.
-        for chunk in chunks {
-            builder.push(&chunk, vector_of(&chunk).unwrap_or_default());
+        let mut dimensions = 0;
+        for head in self.chunks.heads() {
+            dimensions = vector_of(head.content_hash)?.map_or(0, |vector| vector.len());
+            if dimensions > 0 {
+                break;
+            }
         }
-        if let Some(folder) = self.index_file.parent() {
-            fs_err::create_dir_all(folder)?;
+        let facts = facts_of(&self.book);
+        let embedder = if dimensions == 0 { String::new() } else { self.fingerprint.clone() };
+        let folder = self.index_file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
+        fs_err::create_dir_all(folder)?;
+        let mut builder = IndexBuilder::spilling(Metadata { embedder, dimensions, facts }, folder)?;
+        for chunk in self.chunks.iter() {
+            let chunk = chunk.map_err(IngestError::Texts)?;
+            builder.push(&chunk, &vector_of(chunk.content_hash)?.unwrap_or_default());
         }
         builder.write_file(&self.index_file)?;
         self.report.index_bytes = fs_err::metadata(&self.index_file)?.len();
         self.report.took = self.began.elapsed();
         Ok(self.report)
     }
+}
+
+fn facts_of(book: &Book) -> BTreeMap<String, String> {
+    let mut pages: BTreeMap<&str, usize> = BTreeMap::new();
+    for page in &book.pages {
+        *pages.entry(page.locale.as_str()).or_default() += 1;
+    }
+    // The language of most pages decides how words are stemmed.
+    let language = pages.into_iter().max_by_key(|(_, count)| *count).map_or("en", |(locale, _)| locale);
+    BTreeMap::from([
+        (TITLE_FACT.to_owned(), book.title.clone()),
+        (LANGUAGE_FACT.to_owned(), language.to_owned()),
+    ])
 }
 
 /// The title of the book that an index was made from.

@@ -12,7 +12,7 @@ use std::collections::{HashSet, VecDeque};
 use std::path::Path;
 use std::time::Duration;
 
-use corpus::{Book, Warning, page_links, read_fetched, read_sitemap};
+use corpus::{Book, Page, Warning, page_links, read_fetched, read_sitemap};
 use reqwest::{StatusCode, Url};
 
 use super::progress::{Progress, Work};
@@ -106,7 +106,8 @@ impl SiteError {
     }
 }
 
-/// Fetches the pages below `start` and makes a book of them. With a cache file, fetched pages are kept there.
+/// Fetches the pages below `start` and makes a book of them. With a cache file, fetched pages are kept there. Each page is
+/// shown to `each` when it is read, which may take its sections away.
 ///
 /// `start` may be a page, a folder, or a sitemap, which is told by its ending `.xml`. Pages lie below the folder of
 /// `start`; of a sitemap's address, below its host.
@@ -119,6 +120,7 @@ pub async fn fetch_site(
     options: &SiteOptions,
     cache_file: Option<&Path>,
     progress: &Progress,
+    each: impl Fn(&mut Page) + Send + 'static,
 ) -> Result<Book, SiteError> {
     let start = without_fragment(start);
     let mut client = SiteClient::new(&start, options.pause)?;
@@ -161,7 +163,7 @@ pub async fn fetch_site(
     progress.end();
     let met = met?;
     crawl.cache.finish(&met)?;
-    crawl.book(&start, met).await
+    crawl.book(&start, met, each).await
 }
 
 /// What the site says to programs. A site without the file closes nothing.
@@ -381,7 +383,12 @@ impl Crawl {
     }
 
     /// Reads the pages that are there.
-    async fn book(mut self, start: &Url, met: Vec<Url>) -> Result<Book, SiteError> {
+    async fn book(
+        mut self,
+        start: &Url,
+        met: Vec<Url>,
+        each: impl Fn(&mut Page) + Send + 'static,
+    ) -> Result<Book, SiteError> {
         for (count, message) in [
             (self.failed.saturating_sub(SINGLE_WARNINGS), "further pages could not be fetched"),
             (self.closed, "pages are closed to programs by robots.txt; they were left out"),
@@ -395,7 +402,7 @@ impl Crawl {
         let title = start.host_str().unwrap_or("this site").to_owned();
         let reading = tokio::task::spawn_blocking(move || {
             let pages = met.iter().filter_map(|url| cache.page(url).ok().flatten());
-            read_fetched(&title, pages.map(|(url, html)| (url.to_string(), html)))
+            read_fetched(&title, pages.map(|(url, html)| (url.to_string(), html)), &each)
         });
         let mut book = reading.await.map_err(std::io::Error::other)?;
         book.warnings = warnings;
