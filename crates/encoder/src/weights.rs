@@ -122,6 +122,16 @@ pub(crate) enum Checksum {
 }
 
 impl Weights {
+    /// The tokens of the built-in file, one a line, without a look at its weights.
+    pub fn builtin_vocabulary() -> Option<&'static [u8]> {
+        let Storage::Program(bytes) = Storage::builtin() else { return None };
+        let mut reader = Reader { bytes, at: 0 };
+        let fixed = reader.take(FIXED_HEADER).ok()?;
+        let head = reader.take(usize::try_from(u64_at(fixed, 24)).ok()?).ok()?;
+        let settings = Settings::parse(std::str::from_utf8(head).ok()?).ok()?;
+        bytes.get(reader.section(settings.vocabulary_bytes).ok()?)
+    }
+
     /// Checks `storage` and takes it apart. Cost: one pass over the bytes when the checksum is verified, else
     /// less than a millisecond.
     pub fn parse(storage: Storage, checksum: Checksum) -> Result<Self, EncoderError> {

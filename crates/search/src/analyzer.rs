@@ -192,8 +192,13 @@ impl Analyzer {
         });
     }
 
+    /// Whether it reads English.
+    pub(crate) fn is_english(&self) -> bool {
+        self.language.is_english()
+    }
+
     /// The term of one written word, and whether it is a stop word.
-    fn term_of(&self, word: &str) -> (String, bool) {
+    pub(crate) fn term_of(&self, word: &str) -> (String, bool) {
         let (term, scratch) = (&mut String::new(), &mut String::new());
         if self.language.folds_before_stemming || word.is_ascii() {
             fold(word, term);

@@ -17,7 +17,7 @@ use crate::format::{
 use crate::lexical::{self, Asked, QueryTerm, Weighing};
 use crate::postings::Postings;
 use crate::vectors::Vectors;
-use crate::{Hit, LexicalHit, Ordinal, Scope, Statistics};
+use crate::{Hit, LexicalHit, Ordinal, Scope, Statistics, Steps};
 
 /// What an index says about itself.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -88,6 +88,7 @@ pub struct Index {
     pub(crate) norms: Vec<[f32; FIELDS]>,
     /// The book that this is a part of, when words are weighed by that.
     pub(crate) statistics: Option<Arc<Statistics>>,
+    steps: Steps,
     /// Place in the reading order, by ordinal.
     places: Vec<u32>,
     /// String numbers of the versions and locales that occur.
@@ -231,7 +232,18 @@ impl Index {
             places[*ordinal as usize] = place;
         }
         let analyzer = metadata.analyzer();
-        Ok(Self { layout, metadata, analyzer, norms, statistics: None, places, versions, locales, bytes })
+        Ok(Self {
+            layout,
+            metadata,
+            analyzer,
+            norms,
+            statistics: None,
+            steps: Steps::ALL,
+            places,
+            versions,
+            locales,
+            bytes,
+        })
     }
 
     /// Number of chunks.
@@ -257,6 +269,17 @@ impl Index {
     /// What it says about itself.
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
+    }
+
+    /// What ranking does.
+    pub fn steps(&self) -> Steps {
+        self.steps
+    }
+
+    /// The same index, ranking with `steps` alone.
+    pub fn with_steps(mut self, steps: Steps) -> Self {
+        self.steps = steps;
+        self
     }
 
     /// The analyzer that read the book.
@@ -410,7 +433,7 @@ impl Index {
         Asked::new(query, &self.analyzer, self.postings(), self.weighing())
     }
 
-    fn weighing(&self) -> Weighing<'_> {
+    pub(crate) fn weighing(&self) -> Weighing<'_> {
         Weighing { chunks: self.len(), whole: self.statistics.as_deref() }
     }
 

@@ -77,6 +77,11 @@ impl Language {
         }
     }
 
+    /// Only of English are the common words known.
+    pub(crate) fn is_english(&self) -> bool {
+        !self.stop_words.is_empty()
+    }
+
     pub(crate) fn is_stop_word(&self, folded: &str) -> bool {
         self.stop_words.binary_search(&folded).is_ok()
     }

@@ -209,7 +209,10 @@ impl<'a> Asked<'a> {
         }
         let mut asked = Self { terms, words };
         asked.drop_silent_words();
-        asked.guess_misspelt_words(postings, weighing);
+        // English questions were mended as a whole.
+        if !analyzer.is_english() {
+            asked.guess_misspelt_words(postings, weighing);
+        }
         asked
     }
 

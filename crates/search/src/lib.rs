@@ -20,6 +20,7 @@ mod lexical;
 mod postings;
 mod sparse;
 mod spelling;
+mod steps;
 mod top;
 mod vectors;
 
@@ -29,6 +30,7 @@ pub use fusion::{fuse, fuse_weighted};
 pub use index::{ChunkRef, Index, IndexError, Metadata};
 pub use lexical::{FieldScores, LexicalHit, QueryTerm};
 pub use sparse::{SparseVector, Statistics, term_place};
+pub use steps::{Step, Steps};
 
 /// Place of a chunk in its index, from 0. Only meaningful together with that index.
 ///

@@ -28,7 +28,12 @@ pub(crate) fn chunk(number: u32, title: &str, headings: &[&str], content: &str) 
 
 /// An index without vectors.
 pub(crate) fn index_of(chunks: &[Chunk]) -> Index {
-    let mut builder = IndexBuilder::new(Metadata::default());
+    index_in(Metadata::default(), chunks)
+}
+
+/// The same with facts of its own.
+pub(crate) fn index_in(metadata: Metadata, chunks: &[Chunk]) -> Index {
+    let mut builder = IndexBuilder::new(metadata);
     chunks.iter().for_each(|chunk| builder.push(chunk, &[]));
     Index::from_bytes(builder.build()).expect("a fresh index opens")
 }

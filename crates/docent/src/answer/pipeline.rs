@@ -137,7 +137,8 @@ impl Run {
         }
         let index = found.index;
         let passages = found.passages;
-        let considered: Vec<Source> = passages.iter().map(|passage| source(passage, &standalone)).collect();
+        let read = found.question;
+        let considered: Vec<Source> = passages.iter().map(|passage| source(passage, &read)).collect();
         let verdict = if passages.is_empty() { Verdict::OutOfScope } else { found.verdict };
         if verdict != Verdict::Answerable {
             return self.refuse(verdict, considered, &passages).await;
@@ -145,7 +146,7 @@ impl Run {
         // A model sees for itself that a passage answers something else; quoting cannot. A follow-up with the words that
         // it leans on behind it is no sentence that could be held against others.
         let quotes = matches!(self.answerer.generator, Generator::Extractive);
-        if quotes && standalone == self.question.text && mismatch(&standalone, &passages, &index).is_some() {
+        if quotes && standalone == self.question.text && mismatch(&read, &passages, &index).is_some() {
             return self.refuse(Verdict::Uncertain, considered, &passages).await;
         }
         self.send(AnswerEvent::Sources(considered.clone())).await?;
@@ -162,7 +163,7 @@ impl Run {
                     sources = considered.iter().take(3).cloned().collect();
                 }
                 let outcome = if refused { Outcome::Uncertain } else { Outcome::Answered };
-                let next = suggestions(&standalone, &cited, &passages);
+                let next = suggestions(&read, &cited, &passages);
                 if let Some(key) = key.filter(|_| !refused && !cited.is_empty() && !self.degraded && !cut) {
                     let kept = Kept {
                         text,
@@ -182,9 +183,9 @@ impl Run {
             Some(Written::Nothing(notice)) => {
                 self.degraded = true;
                 self.send(AnswerEvent::Notice(notice)).await?;
-                self.quote(&standalone, &passages, &index).await
+                self.quote(&read, &passages, &index).await
             }
-            None => self.quote(&standalone, &passages, &index).await,
+            None => self.quote(&read, &passages, &index).await,
         }
     }
 

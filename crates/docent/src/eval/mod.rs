@@ -180,7 +180,7 @@ impl Run<'_> {
             None
         };
         let quotes = matches!(self.measurement.generator, Generator::Extractive) && searched == *asked;
-        let mismatch = quotes.then(|| mismatch(&searched, &found.passages, &found.index)).flatten();
+        let mismatch = quotes.then(|| mismatch(&found.question, &found.passages, &found.index)).flatten();
         let fingerprint = self.measurement.embedder.fingerprint().filter(|_| found.evidence.cosine.is_some());
         Detail {
             id: query.id.clone(),

@@ -103,6 +103,8 @@ pub enum Degraded {
 /// All that retrieval found for one query.
 #[derive(Debug, Clone)]
 pub struct Retrieval {
+    /// The question as it was read: slips of the finger are mended.
+    pub question: String,
     /// The index that the hits speak of: a snapshot of the book, or an index of what Qdrant has found.
     pub index: Arc<Index>,
     /// Chunks, best first.
@@ -139,6 +141,7 @@ pub async fn retrieve(
     query: &Query,
     limits: PassageLimits,
 ) -> Retrieval {
+    let query = &as_meant(retriever, query);
     let qdrant = match retriever {
         Retriever::File(shared) => return in_file(shared, embedder, query, limits).await,
         Retriever::Qdrant(qdrant) => qdrant,
@@ -157,6 +160,12 @@ pub async fn retrieve(
     Retrieval { degraded: Some(Degraded::NoQdrant), ..found }
 }
 
+/// The query with slips of the finger mended, by the words that the book uses.
+fn as_meant(retriever: &Retriever, query: &Query) -> Query {
+    let meant = retriever.index().as_meant(&query.text, encoder::is_word);
+    Query { text: meant.unwrap_or_else(|| query.text.clone()), ..query.clone() }
+}
+
 async fn in_file(
     shared: &SharedIndex,
     embedder: &Embedder,
@@ -171,7 +180,7 @@ async fn in_file(
             (None, Some(Degraded::NoVectors))
         }
     };
-    let query = query.clone();
+    let (query, question) = (query.clone(), query.text.clone());
     let _turn = SEARCHES.acquire().await;
     let searched = Arc::clone(&index);
     let search = tokio::task::spawn_blocking(move || {
@@ -182,6 +191,7 @@ async fn in_file(
     search.await.unwrap_or_else(|panic| {
         tracing::error!("retrieval failed: {panic}");
         Retrieval {
+            question,
             index,
             hits: Vec::new(),
             passages: Vec::new(),
@@ -205,7 +215,8 @@ fn judge(
     let evidence = evidence::weigh(&index, query, &hits);
     let verdict = evidence.verdict(Calibration::of(embedder.filter(|_| evidence.cosine.is_some())));
     let passages = passages::select(&index, &hits, limits);
-    Retrieval { index, hits, passages, evidence, verdict, degraded, unavailable: None }
+    let question = query.text.clone();
+    Retrieval { question, index, hits, passages, evidence, verdict, degraded, unavailable: None }
 }
 
 /// The query's vector; `None` when embedder or index have none.

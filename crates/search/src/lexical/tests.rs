@@ -3,8 +3,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::fields::for_each_field;
-use crate::testing::{chunk, index_of, number_of};
-use crate::{Index, Scope};
+use crate::testing::{chunk, index_in, index_of, number_of};
+use crate::{Index, Metadata, Scope};
 
 /// The hits of a query, best first: number, coverage in percent, and the fields that gave something.
 fn found(index: &Index, query: &str) -> String {
@@ -84,11 +84,15 @@ fn words_that_no_given_chunk_holds_are_missing() {
 }
 
 #[test]
-fn a_misspelt_word_finds_what_it_was_meant_to_be() {
-    let book = index_of(&[
-        chunk(1, "Torque", &[], "The gearbox multiplies force."),
-        chunk(2, "Wheels", &[], "Rubber tyres grip."),
-    ]);
+fn in_other_languages_a_misspelt_word_finds_what_it_was_meant_to_be() {
+    let facts = [("language".to_owned(), "xx".to_owned())].into();
+    let book = index_in(
+        Metadata { facts, ..Metadata::default() },
+        &[
+            chunk(1, "Torque", &[], "The gearbox multiplies force."),
+            chunk(2, "Wheels", &[], "Rubber tyres grip."),
+        ],
+    );
     assert_snapshot!(found(&book, "gearbxo"), @"1 100% body");
     assert_snapshot!(found(&book, "rubberr"), @"2 100% body");
     assert_eq!(book.unknown_words("gearbxo tyrse").join(" "), "tyrse", "a slip does not make a word foreign");
