@@ -17,7 +17,6 @@ mod refusal;
 mod standalone;
 mod suggestions;
 mod support;
-mod topics;
 mod verify;
 
 use serde::{Deserialize, Serialize};
@@ -31,7 +30,6 @@ pub use links::{Around, href, markdown_text, section_href};
 pub use mismatch::{Mismatch, mismatch};
 pub use pipeline::{AnswerStream, Answerer, answer};
 pub use standalone::stand_alone;
-pub use topics::topics;
 pub use verify::Support;
 
 use crate::conversations::Exchange;

@@ -6,7 +6,6 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::{App, assets};
-use crate::answer::topics;
 
 /// Only our own files, no inline script or style, no text that becomes markup; any site may frame the page.
 const CHAT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
@@ -50,7 +49,7 @@ pub(super) async fn home(State(app): State<App>, headers: HeaderMap) -> Response
     }
     let (title, topics) = app.parts().map_or(("this book", Vec::new()), |parts| {
         let answerer = &parts.answerer;
-        (answerer.book.as_str(), topics(&answerer.retriever.index(), &answerer.book))
+        (answerer.book.as_str(), answerer.retriever.topics(&answerer.book))
     });
     let html = assets::versioned(CHAT_PAGE)
         .replace(TITLE_MARK, &escaped(title))

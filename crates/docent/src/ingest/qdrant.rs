@@ -18,6 +18,7 @@ use super::progress::Work;
 use super::{Progress, title_of};
 use crate::providers::qdrant::{Patience, Qdrant, QdrantError, path};
 use crate::retrieve::qdrant::scheme::{self, Facts, Notes};
+use crate::retrieve::topics;
 
 /// Each attempt of a call; creating a collection in a cluster takes some seconds.
 const PATIENCE: Patience = Patience::Batch(Duration::from_secs(60));
@@ -362,8 +363,9 @@ async fn create(
 async fn index_fields(client: &Qdrant, collection: &str) -> Result<(), SyncError> {
     let info = client.collection(collection, PATIENCE).await.map_err(doing("cannot read the collection"))?;
     let indexed = info.map(|info| info.indexed).unwrap_or_default();
-    for field in scheme::INDEXED.iter().filter(|field| !indexed.iter().any(|own| own == *field)) {
-        let request = json!({"field_name": field, "field_schema": "keyword"});
+    let missing = scheme::INDEXED.iter().filter(|(field, _)| !indexed.iter().any(|own| own == field));
+    for (field, kind) in missing {
+        let request = json!({"field_name": field, "field_schema": kind});
         let made =
             client.call(Method::PUT, &path(collection, "/index?wait=true"), Some(&request), PATIENCE).await;
         made.map_err(doing(format!("cannot index the field {field} of {collection}")))?;
@@ -460,7 +462,9 @@ async fn write_notes(
 ) -> Result<(), SyncError> {
     let mut statistics = index.statistics();
     statistics.mean_lengths = facts.mean_lengths;
-    let notes = Notes { facts: facts.clone(), title: title_of(index), statistics };
+    let title = title_of(index);
+    let topics = Some(topics(index, &title));
+    let notes = Notes { facts: facts.clone(), title, topics, statistics };
     let payload = notes.payload();
     if survey.notes_hash.as_deref() == payload["payload_hash"].as_str() {
         return Ok(());

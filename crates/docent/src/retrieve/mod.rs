@@ -8,6 +8,7 @@ mod evidence;
 mod passages;
 pub mod qdrant;
 mod retriever;
+mod topics;
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -22,6 +23,7 @@ pub use evidence::{Calibration, Evidence, SIGNALS, Verdict};
 pub use passages::PassageLimits;
 pub use qdrant::{QdrantRetriever, Unavailable, Vectors};
 pub use retriever::{Retriever, SharedIndex};
+pub use topics::topics;
 
 /// What is looked for, and where.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

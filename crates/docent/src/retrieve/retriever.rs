@@ -6,7 +6,7 @@ use std::sync::{Arc, RwLock};
 use search::{Hit, Index, LexicalHit, Ordinal, Scope, Term, fuse_weighted};
 
 use super::qdrant::QdrantRetriever;
-use super::{LexicalPart, Query, ScoredChunk};
+use super::{LexicalPart, Query, ScoredChunk, topics};
 
 /// Hits taken from each leg before fusion: deep enough that the scaling of scores is steady.
 pub(super) const CANDIDATES: usize = 200;
@@ -44,6 +44,17 @@ impl Retriever {
         match self {
             Self::File(shared) => shared.get(),
             Self::Qdrant(qdrant) => qdrant.index(),
+        }
+    }
+
+    /// What a reader could ask first about the book with this title; see [`topics`]. Asks nobody.
+    pub fn topics(&self, book: &str) -> Vec<String> {
+        match self {
+            Self::File(shared) => topics(&shared.get(), book),
+            Self::Qdrant(qdrant) => match qdrant.fallback() {
+                Some(shared) => topics(&shared.get(), book),
+                None => qdrant.topics(),
+            },
         }
     }
 }

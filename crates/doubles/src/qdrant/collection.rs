@@ -255,6 +255,16 @@ impl Collection {
         Ok(self.done())
     }
 
+    pub(super) fn delete_payload(&mut self, request: &Value) -> Result<Value, ApiError> {
+        let keys = request["keys"].as_array().ok_or_else(|| ApiError::json_body("missing field `keys`"))?;
+        let keys: Vec<&str> = keys.iter().filter_map(Value::as_str).collect();
+        for id in self.chosen(request)? {
+            let Some(point) = self.points.get_mut(&id) else { continue };
+            point.payload.retain(|key, _| !keys.contains(&key.as_str()));
+        }
+        Ok(self.done())
+    }
+
     /// Ids that a request names, or whose points its filter matches.
     fn chosen(&self, request: &Value) -> Result<Vec<PointId>, ApiError> {
         if let Some(ids) = request["points"].as_array() {

@@ -318,6 +318,9 @@ impl Database {
             ("PUT", ["collections", name, "points", "payload"]) => {
                 self.find_mut(name)?.set_payload(body, true)?
             }
+            ("POST", ["collections", name, "points", "payload", "delete"]) => {
+                self.find_mut(name)?.delete_payload(body)?
+            }
             ("POST", ["collections", name, "points", "scroll"]) => self.find(name)?.scroll(body)?,
             ("POST", ["collections", name, "points", "count"]) => self.find(name)?.count(body)?,
             ("POST", ["collections", name, "facet"]) => self.find(name)?.facet(body)?,

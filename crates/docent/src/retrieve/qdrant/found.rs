@@ -21,7 +21,7 @@ const WITH_TEXT: usize = 80;
 /// What one call brought.
 pub(super) struct Answer {
     /// Points with payload.
-    points: Vec<Value>,
+    pub(super) points: Vec<Value>,
     /// Cosines: the nearest points, best first, then those that only the words leg found.
     nearest: Vec<(ChunkId, f32)>,
     /// Word scores, best first; `None` when the collection knows no words.
@@ -180,7 +180,7 @@ pub(super) fn assemble(
     Ok((index, hits))
 }
 
-fn index_of(opened: &Opened, points: &[Value]) -> Result<Index, Unavailable> {
+pub(super) fn index_of(opened: &Opened, points: &[Value]) -> Result<Index, Unavailable> {
     let mut chunks: Vec<Chunk> = points.iter().filter_map(scheme::chunk_of).collect();
     // In the order of the book, so that neighbours stand side by side.
     chunks.sort_by(|one, other| {

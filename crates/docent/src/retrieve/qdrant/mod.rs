@@ -1,10 +1,12 @@
 //! Retrieval from Qdrant: one call brings both legs' scores and the best points of their fusion; what comes next (the
 //! fusion that the index file uses, evidence, passages) runs over a small index made of those points, which weighs words
-//! as the whole book does. When Qdrant fails, the index file of the last ingest answers, if there is one.
+//! as the whole book does. A question that will be answered costs a second call, for what stands around its passages. When
+//! Qdrant fails, the index file of the last ingest answers, if there is one.
 
 mod breaker;
 mod found;
 mod opened;
+mod pages;
 pub mod scheme;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +16,9 @@ use std::time::Duration;
 use search::Index;
 use tokio::time::Instant;
 
-use super::{Degraded, Embedder, PassageLimits, Query, Retrieval, SharedIndex, embed_question, judge};
+use super::{
+    Degraded, Embedder, PassageLimits, Query, Retrieval, SharedIndex, Verdict, embed_question, judge,
+};
 use crate::providers::qdrant::{Patience, Qdrant, QdrantError};
 use crate::status::{Gauge, Service, Services, Trouble};
 use breaker::{Breaker, Permit};
@@ -24,6 +28,10 @@ pub use opened::Vectors;
 /// Time that Qdrant may take for one question. A free cluster on another continent needs some 300 ms; what takes longer
 /// than this is better answered from the index file.
 const QUESTION: Duration = Duration::from_secs(3);
+
+/// Time of that which may go by until the pages around the passages are there. Without them an answer has a little less to
+/// stand on, which is better than a slow one.
+const PAGES: Duration = Duration::from_secs(1);
 
 /// Time for the first look at the collection, at the start.
 const START: Duration = Duration::from_secs(6);
@@ -196,6 +204,11 @@ impl QdrantRetriever {
         self.opened().map(|(_, opened)| opened.title.clone()).filter(|title| !title.is_empty())
     }
 
+    /// What a reader could ask first, when the collection tells it. Asks nobody.
+    pub fn topics(&self) -> Vec<String> {
+        self.opened().and_then(|(_, opened)| opened.topics.clone()).unwrap_or_default()
+    }
+
     /// How Qdrant is, by its last use. Asks nobody.
     pub fn standing(&self) -> Standing {
         let opened = self.opened().map(|(_, opened)| opened);
@@ -260,6 +273,7 @@ impl QdrantRetriever {
             None => self.look(Patience::Reader(QUESTION)).await?,
         };
         let (vector, degraded) = self.vector(&opened, embedder, query).await;
+        let began = Instant::now();
         let asked = found::ask(&self.0.client, &opened, query, vector.as_deref(), QUESTION).await;
         let answer = match asked {
             // The collection was replaced since the last look.
@@ -272,14 +286,27 @@ impl QdrantRetriever {
             }
             asked => asked?,
         };
-        let (query, searched) = (query.clone(), opened);
-        let work = tokio::task::spawn_blocking(move || {
-            let (index, hits) = found::assemble(&searched, &answer, &query)?;
-            let embedder = searched.embedder.as_str();
-            let known = searched.knows_words;
-            Ok(judge(Arc::new(index), &query, hits, known.then_some(embedder), limits, degraded))
-        });
-        work.await.unwrap_or_else(|panic| Err(Unavailable::Unfit(format!("retrieval failed: {panic}"))))
+        let weighing = Weighing { opened, query: query.clone(), limits, degraded };
+        let (weighing, mut answer, found) = weighing.weigh(answer).await?;
+        if found.verdict != Verdict::Answerable {
+            return Ok(found);
+        }
+        // A collection that is slow today gives what it can.
+        let limit = PAGES.min(QUESTION.saturating_sub(began.elapsed()));
+        match pages::fetch(&self.0.client, &weighing.opened, &found.passages, limit).await {
+            Ok(points) => {
+                let points = pages::unknown(points, &answer.points);
+                if points.is_empty() {
+                    return Ok(found);
+                }
+                answer.points.extend(points);
+                weighing.weigh(answer).await.map(|(_, _, found)| found)
+            }
+            Err(error) => {
+                tracing::info!("passages are shown without what stands around them: {error}");
+                Ok(found)
+            }
+        }
     }
 
     /// The question's vector, when the collection can use one.
@@ -314,8 +341,13 @@ impl QdrantRetriever {
 
     async fn look(&self, patience: Patience) -> Result<Arc<Opened>, Unavailable> {
         let mut opened = opened::open(&self.0.client, &self.0.name, self.0.vectors.as_ref(), patience).await;
-        if let (Ok(opened), Some((_, before))) = (&mut opened, self.opened()) {
-            opened.keep_words_of(&before);
+        if let Ok(opened) = &mut opened {
+            if let Some((_, before)) = self.opened() {
+                opened.keep_words_of(&before);
+            }
+            if opened.topics.is_none() && self.0.fallback.is_none() {
+                opened.topics = opened::sampled_topics(&self.0.client, opened).await;
+            }
         }
         let opened = opened.map(Arc::new);
         let mut kept = self.0.opened.write().unwrap_or_else(PoisonError::into_inner);
@@ -399,6 +431,28 @@ impl QdrantRetriever {
                 *kept = Some(trouble.clone());
             }
         }
+    }
+}
+
+/// One question, and by what its answer is weighed.
+struct Weighing {
+    opened: Arc<Opened>,
+    query: Query,
+    limits: PassageLimits,
+    degraded: Option<Degraded>,
+}
+
+impl Weighing {
+    /// Ranks what came back and chooses passages, on a blocking thread.
+    async fn weigh(self, answer: found::Answer) -> Result<(Self, found::Answer, Retrieval), Unavailable> {
+        let work = tokio::task::spawn_blocking(move || {
+            let Self { opened, query, limits, degraded } = &self;
+            let (index, hits) = found::assemble(opened, &answer, query)?;
+            let embedder = opened.knows_words.then_some(opened.embedder.as_str());
+            let found = judge(Arc::new(index), query, hits, embedder, *limits, *degraded);
+            Ok((self, answer, found))
+        });
+        work.await.unwrap_or_else(|panic| Err(Unavailable::Unfit(format!("retrieval failed: {panic}"))))
     }
 }
 

@@ -1,13 +1,22 @@
 //! A collection that was looked at: what it holds, and what it can be searched for with the embedder that is in use.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use search::{Index, IndexBuilder, Metadata};
 use serde_json::json;
 
-use super::Unavailable;
 use super::scheme::{self, Facts, Notes};
+use super::{Unavailable, found};
 use crate::providers::qdrant::{CollectionInfo, Patience, Qdrant, QdrantError};
+use crate::retrieve::topics;
+
+/// Points from which topics are taken when the collection does not name them: in the order of their ids, which is no
+/// order of the book, so they are spread over all of it. Below what strict mode allows.
+const SAMPLE: usize = 512;
+
+/// Time for that; nobody needs topics.
+const SAMPLE_LIMIT: Duration = Duration::from_secs(2);
 
 /// What the embedder in use makes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +44,8 @@ pub(super) struct Opened {
     pub(super) embedder: String,
     /// Title of the book; empty when nobody knows.
     pub(super) title: String,
+    /// What a reader could ask first; `None` when nobody knows yet.
+    pub(super) topics: Option<Vec<String>>,
     /// An index without chunks that weighs words as the whole book does.
     pub(super) words: Arc<Index>,
     /// It knows how often words occur in the book.
@@ -51,8 +62,27 @@ impl Opened {
             && self.words.shared_statistics() == before.words.shared_statistics()
         {
             self.words = Arc::clone(&before.words);
+            self.topics = self.topics.take().or_else(|| before.topics.clone());
         }
     }
+}
+
+/// What a reader could ask first, from some of a collection's points: for collections whose notes do not say it. `None`
+/// when the points cannot be had in time; the next look tries again.
+pub(super) async fn sampled_topics(client: &Qdrant, opened: &Opened) -> Option<Vec<String>> {
+    let fields =
+        ["file_path", "heading_path", "title", "url", "position", "token_count", "version", "locale"];
+    let request = json!({"limit": SAMPLE, "with_payload": fields, "with_vector": false});
+    let page = client.scroll(&opened.collection, &request, Patience::Reader(SAMPLE_LIMIT)).await;
+    let mut points = page.inspect_err(|error| tracing::debug!("no topics yet: {error}")).ok()?.points;
+    for payload in points.iter_mut().filter_map(|point| point["payload"].as_object_mut()) {
+        // Topics are made of headings; the texts were left where they are.
+        if payload.contains_key(scheme::FILE) {
+            payload.insert("content".to_owned(), "".into());
+        }
+    }
+    let sampled = found::index_of(opened, &points).ok()?;
+    Some(topics(&sampled, &opened.title))
 }
 
 /// Looks at the collection or alias `name`.
@@ -114,6 +144,7 @@ fn judge(
             None => vectors.map(|vectors| vectors.fingerprint.clone()).unwrap_or_default(),
         },
         points: info.points.saturating_sub(u64::from(notes.is_some())),
+        topics: notes.as_ref().and_then(|notes| notes.topics.clone()),
         title: notes.map(|notes| notes.title).unwrap_or_default(),
         words: Arc::new(match statistics {
             Some(statistics) => words.with_statistics(statistics),

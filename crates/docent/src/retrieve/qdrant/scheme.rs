@@ -15,8 +15,15 @@ pub const DENSE: &str = "dense";
 /// Name of the vector of words.
 pub const SPARSE: &str = "bm25";
 
-/// Fields that filters use. Cloud refuses a filter on a field without index.
-pub const INDEXED: [&str; 3] = ["version", "locale", "file_path"];
+/// Field of a chunk's source file.
+pub const FILE: &str = "file_path";
+
+/// Field of a chunk's place on its page.
+pub const POSITION: &str = "position";
+
+/// Fields that filters use, with the kind of their index. Cloud refuses a filter on a field without index.
+pub const INDEXED: [(&str, &str); 4] =
+    [("version", "keyword"), ("locale", "keyword"), (FILE, "keyword"), (POSITION, "integer")];
 
 /// The one point that is no chunk: it has no vectors, so no search finds it, and its payload holds the [`Facts`] for
 /// servers without collection metadata, the book's title and its word statistics.
@@ -51,6 +58,8 @@ pub struct Notes {
     pub facts: Facts,
     /// The book's title.
     pub title: String,
+    /// What a reader could ask first; `None` in notes of older programs.
+    pub topics: Option<Vec<String>>,
     /// Its words.
     pub statistics: Statistics,
 }
@@ -115,6 +124,7 @@ impl Notes {
         let mut payload = json!({
             FACTS: self.facts,
             "title": self.title,
+            "topics": self.topics,
             "chunks": self.statistics.chunks,
             "words": {"places": places, "counts": counts},
         });
@@ -135,7 +145,13 @@ impl Notes {
             mean_lengths: facts.mean_lengths,
             frequencies,
         };
-        Some(Self { facts, title: payload["title"].as_str().unwrap_or_default().to_owned(), statistics })
+        let texts = |list: &Vec<Value>| list.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+        Some(Self {
+            facts,
+            title: payload["title"].as_str().unwrap_or_default().to_owned(),
+            topics: payload["topics"].as_array().map(texts),
+            statistics,
+        })
     }
 }
 
@@ -367,8 +383,12 @@ mod tests {
             mean_lengths: facts.mean_lengths,
             frequencies: HashMap::from([(7, 3), (u32::MAX, 1)]),
         };
-        let notes = Notes { facts: facts.clone(), title: "Motors".to_owned(), statistics };
-        assert_eq!(Notes::from_payload(&notes.payload()), Some(notes));
+        let topics = Some(vec!["What is torque?".to_owned()]);
+        let notes = Notes { facts: facts.clone(), title: "Motors".to_owned(), topics, statistics };
+        assert_eq!(Notes::from_payload(&notes.payload()), Some(notes.clone()));
+        let mut older = notes.payload();
+        older.as_object_mut().expect("an object").remove("topics");
+        assert_eq!(Notes::from_payload(&older), Some(Notes { topics: None, ..notes }));
         assert!(
             is_ours(&facts.collection("a-b"), "a-b")
                 && !is_ours("a-b-docent", "a-b")
