@@ -296,8 +296,8 @@ impl Parts {
     }
 
     /// Looks again and again at services that failed when they were last used, without cost, so that health does not wait
-    /// for a reader to find out that they are back. While all is well nobody is asked. The database is not among them: its
-    /// own store looks after it, and knows when it must be left asleep.
+    /// for a reader to find out that they are back. While all is well nobody is asked. Postgres is not among them: its own
+    /// store looks after it, and knows when it must be left asleep.
     pub async fn look_again(self, (first, longest): (Duration, Duration)) {
         let mut pause = first;
         loop {
@@ -307,7 +307,8 @@ impl Parts {
                 |service| reports.iter().any(|report| report.service == service && report.trouble.is_some());
             let (models, passages) =
                 (failed(Service::Gemini) || failed(Service::OpenAi), failed(Service::Qdrant));
-            if !models && !passages {
+            let disk = failed(Service::Sqlite);
+            if !models && !passages && !disk {
                 pause = first;
                 continue;
             }
@@ -317,6 +318,9 @@ impl Parts {
                 }
                 if passages {
                     self.passages().await;
+                }
+                if disk {
+                    self.conversations.probe().await;
                 }
             };
             let _ = tokio::time::timeout(PROBE_LIMIT, looks).await;

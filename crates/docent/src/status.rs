@@ -18,7 +18,7 @@ pub const CHECK: &str = "check";
 /// Kinds of trouble that are over when the service is reached, whatever for.
 const REACHABILITY: [&str; 5] = ["unavailable", "timeout", "interrupted", "unauthorized", "suspended"];
 
-/// An outside service that this program may be configured with.
+/// A service that this program may be configured with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Service {
     /// The vector database.
@@ -29,11 +29,13 @@ pub enum Service {
     Gemini,
     /// An OpenAI-compatible server.
     OpenAi,
+    /// The store of conversations on this machine's disk: no service outside, but it can be away like one.
+    Sqlite,
 }
 
 impl Service {
     /// All of them, in the order of the health report.
-    pub const ALL: [Self; 4] = [Self::Qdrant, Self::Postgres, Self::Gemini, Self::OpenAi];
+    pub const ALL: [Self; 5] = [Self::Qdrant, Self::Postgres, Self::Gemini, Self::OpenAi, Self::Sqlite];
 
     /// Its name in JSON, metrics and settings.
     pub fn name(self) -> &'static str {
@@ -42,6 +44,7 @@ impl Service {
             Self::Postgres => "postgres",
             Self::Gemini => "gemini",
             Self::OpenAi => "openai",
+            Self::Sqlite => "sqlite",
         }
     }
 }

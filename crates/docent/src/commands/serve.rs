@@ -291,11 +291,11 @@ async fn open_conversations(
     match Conversations::open(&config.conversations_file()).await {
         Ok(store) => {
             let using = config.conversations_file().display().to_string();
-            Ok((store, row(using, "SQLite in DOCENT_DATA_DIR")))
+            Ok((store.telling(services), row(using, "SQLite in DOCENT_DATA_DIR")))
         }
         Err(error) => {
-            tracing::error!("conversations will be lost when the program ends: {error}");
-            let stand_in = Conversations::stand_in().await?;
+            tracing::error!("conversations are kept in memory until their file can be opened: {error}");
+            let stand_in = Conversations::stand_in(&config.conversations_file(), &error, services).await?;
             Ok((stand_in, row("memory".into(), "the store cannot be opened; see the log")))
         }
     }

@@ -17,6 +17,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::answer::{Outcome, Source};
+use crate::status::Services;
 pub use outbox::outbox_depth;
 pub use postgres::{DatabaseError, DatabaseLook, PostgresOptions, PostgresState, PostgresStore, look};
 use sqlite::SqliteStore;
@@ -130,10 +131,8 @@ impl StoreError {
 /// Where conversations are kept.
 #[derive(Debug, Clone)]
 pub enum Conversations {
-    /// A SQLite database, on disk or in memory.
+    /// A SQLite database, on disk, or in memory while the file cannot be opened.
     Sqlite(SqliteStore),
-    /// A stand-in while the real store cannot be opened: in memory, gone with the program.
-    StandIn(SqliteStore),
     /// A Postgres database, with an outbox for the time when it is away.
     Postgres(PostgresStore),
 }
@@ -155,12 +154,22 @@ impl Conversations {
         SqliteStore::in_memory().await.map(Self::Sqlite)
     }
 
-    /// A stand-in for a store that cannot be opened.
+    /// A store in memory for one that cannot be opened, because of `error`: it becomes the file as soon as a
+    /// [`probe`](Self::probe) can open that, and what was saved until then goes along.
     ///
     /// # Errors
     /// When SQLite itself fails.
-    pub async fn stand_in() -> Result<Self, StoreError> {
-        SqliteStore::in_memory().await.map(Self::StandIn)
+    pub async fn stand_in(path: &Path, error: &StoreError, services: &Services) -> Result<Self, StoreError> {
+        SqliteStore::stand_in(path, error, services).await.map(Self::Sqlite)
+    }
+
+    /// Tells `services` how writing to the file goes.
+    #[must_use]
+    pub fn telling(self, services: &Services) -> Self {
+        match self {
+            Self::Sqlite(store) => Self::Sqlite(store.telling(services)),
+            other => other,
+        }
     }
 
     /// Uses a Postgres database. Nothing is waited for: the database is contacted in the background, and what is saved
@@ -172,22 +181,25 @@ impl Conversations {
     /// How a Postgres store is, without asking it; `None` for the others.
     pub fn postgres_state(&self) -> Option<PostgresState> {
         match self {
-            Self::Sqlite(_) | Self::StandIn(_) => None,
+            Self::Sqlite(_) => None,
             Self::Postgres(store) => Some(store.state()),
         }
     }
 
-    /// Looks whether a database outside answers, and tells the health report.
+    /// Looks whether the store can be written, and tells the health report.
     pub async fn probe(&self) {
         match self {
-            Self::Sqlite(_) | Self::StandIn(_) => {}
+            Self::Sqlite(store) => store.probe().await,
             Self::Postgres(store) => store.probe().await,
         }
     }
 
     /// Whether what is saved outlives the program.
     pub fn is_lasting(&self) -> bool {
-        matches!(self, Self::Sqlite(_) | Self::Postgres(_))
+        match self {
+            Self::Sqlite(store) => store.is_lasting(),
+            Self::Postgres(_) => true,
+        }
     }
 
     /// Stores a message; the conversation is made when it is new. Storing the same message id again
@@ -204,13 +216,13 @@ impl Conversations {
         message: &'a Message,
     ) -> impl Future<Output = Result<(), StoreError>> + Send + 'a {
         let accepted = match self {
-            Self::Sqlite(_) | Self::StandIn(_) => None,
+            Self::Sqlite(_) => None,
             Self::Postgres(store) => Some((store, store.accept(conversation, message))),
         };
         async move {
             match (self, accepted) {
                 (_, Some((store, accepted))) => store.stored(accepted?).await,
-                (Self::Sqlite(store) | Self::StandIn(store), _) => store.save(conversation, message).await,
+                (Self::Sqlite(store), _) => store.save(conversation, message).await,
                 (Self::Postgres(_), None) => Ok(()),
             }
         }
@@ -245,7 +257,7 @@ impl Conversations {
     /// When the store fails.
     pub async fn exists(&self, conversation: ConversationId) -> Result<bool, StoreError> {
         match self {
-            Self::Sqlite(store) | Self::StandIn(store) => store.exists(conversation).await,
+            Self::Sqlite(store) => store.exists(conversation).await,
             Self::Postgres(store) => store.exists(conversation).await,
         }
     }
@@ -256,7 +268,7 @@ impl Conversations {
     /// When the store fails.
     pub async fn messages(&self, conversation: ConversationId) -> Result<Option<Vec<Message>>, StoreError> {
         match self {
-            Self::Sqlite(store) | Self::StandIn(store) => store.messages(conversation).await,
+            Self::Sqlite(store) => store.messages(conversation).await,
             Self::Postgres(store) => store.latest(conversation, usize::MAX).await,
         }
     }
@@ -273,7 +285,7 @@ impl Conversations {
     ) -> Result<Option<Vec<Exchange>>, StoreError> {
         let messages = match self {
             // One more: the question that is being asked may be stored already.
-            Self::Sqlite(store) | Self::StandIn(store) => store.latest(conversation, 2 * limit + 1).await?,
+            Self::Sqlite(store) => store.latest(conversation, 2 * limit + 1).await?,
             Self::Postgres(store) => store.latest(conversation, 2 * limit + 1).await?,
         };
         Ok(messages.map(|messages| pair_up(&messages, limit)))
@@ -285,7 +297,7 @@ impl Conversations {
     /// When the store fails.
     pub async fn forget(&self, conversation: ConversationId) -> Result<bool, StoreError> {
         match self {
-            Self::Sqlite(store) | Self::StandIn(store) => store.forget(conversation).await,
+            Self::Sqlite(store) => store.forget(conversation).await,
             Self::Postgres(store) => store.forget(conversation).await,
         }
     }
@@ -297,7 +309,7 @@ impl Conversations {
     /// When the store fails.
     pub async fn save_feedback(&self, feedback: &Feedback) -> Result<bool, StoreError> {
         match self {
-            Self::Sqlite(store) | Self::StandIn(store) => store.save_feedback(feedback).await,
+            Self::Sqlite(store) => store.save_feedback(feedback).await,
             Self::Postgres(store) => store.save_feedback(feedback).await,
         }
     }
@@ -305,7 +317,7 @@ impl Conversations {
     /// Writes everything out; called once before the program ends.
     pub async fn close(&self) {
         match self {
-            Self::Sqlite(store) | Self::StandIn(store) => store.close().await,
+            Self::Sqlite(store) => store.close().await,
             Self::Postgres(store) => store.close().await,
         }
     }

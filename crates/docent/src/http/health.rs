@@ -105,7 +105,7 @@ fn services(parts: &Parts, reports: Vec<ServiceReport>) -> Value {
     let index = answerer.retriever.index();
     let instead = |service: Service| match service {
         Service::Qdrant => "index file",
-        Service::Postgres => "sqlite",
+        Service::Postgres | Service::Sqlite => "sqlite",
         Service::Gemini | Service::OpenAi => answerer.generator.name(),
     };
     let has_file = !matches!(&answerer.retriever, Retriever::Qdrant(qdrant) if qdrant.fallback().is_none());

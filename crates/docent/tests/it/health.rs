@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use docent::conversations::Conversations;
 use doubles::{Fault, GeminiDouble, Operation, Planned, QdrantDouble, Quota};
 use serde_json::{Value, json};
 
@@ -179,4 +180,33 @@ async fn a_service_in_trouble_is_looked_at_again_without_a_question() {
     let since = &gemini.requests()[asked.0..];
     assert!(since.iter().all(|request| request.operation == Operation::Models), "{since:#?}");
     looking.abort();
+}
+
+/// A store that cannot be opened is told, and what was kept in memory meanwhile is in the file as soon as there can be one.
+#[tokio::test]
+async fn a_store_that_cannot_be_opened_is_told_until_it_can() {
+    let server = Setup::new().block_store().start().await;
+    let pause = (Duration::from_millis(20), Duration::from_millis(100));
+    let looking = tokio::spawn(server.app.parts().expect("parts").clone().look_again(pause));
+    let first = server.ask(&json!({"message": QUESTION})).await;
+    assert_eq!(first.notices(), ["conversation_not_stored"]);
+    let (code, body) = health(&server).await;
+    assert_eq!((code, &body["failed_services"]), (503, &json!(["sqlite"])), "{body}");
+    let row = &body["services"]["sqlite"];
+    assert!(
+        row["recommended_action"].as_str().is_some_and(|words| words.contains("DOCENT_DATA_DIR")),
+        "{row}"
+    );
+
+    let file = server.config.conversations_file();
+    std::fs::remove_dir(&file).expect("out of the way");
+    eventually("health is well again", async || (health(&server).await.0 == 200).then_some(())).await;
+    let second = server.ask(&json!({"message": QUESTION})).await;
+    assert_eq!(second.notices(), Vec::<String>::new());
+    looking.abort();
+    let kept = Conversations::open(&file).await.expect("a database");
+    for id in [first.conversation(), second.conversation()] {
+        let messages = kept.messages(id.parse().expect("an id")).await.expect("read").expect("kept");
+        assert_eq!(messages.len(), 2, "{messages:?}");
+    }
 }

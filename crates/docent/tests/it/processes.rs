@@ -160,6 +160,22 @@ async fn the_port_is_bound_before_the_index_is_made() {
     assert_eq!(server.end().code(), Some(0), "it also ends cleanly while starting");
 }
 
+/// Models die; whoever starts with the name of one reads so at once, and not when a reader asks.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_does_not_exist_is_named_at_the_start() {
+    let gemini = GeminiDouble::start().await;
+    let folder = folder();
+    let mut command = with_gemini(serve(folder.path()), &gemini);
+    let mut server = Running::start(command.env("GEMINI_MODEL", "gemini-2.0-flash,gemini-3.5-flash-lite"));
+    let line = server.line_with("the model check failed");
+    assert!(line.contains("WARN") && line.contains("gemini-2.0-flash"), "{line}");
+    let url = server.url();
+    assert!(gemini.requests().iter().all(|request| request.operation == doubles::Operation::Models));
+    // The next of the list is there, so nothing is away.
+    let health = http_client().get(format!("{url}/api/health")).send().await.expect("a reply");
+    assert_eq!(health.status(), 200);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_embedder_that_is_away_does_not_keep_the_book_from_being_served() {
     let gemini = GeminiDouble::start().await;
@@ -237,6 +253,18 @@ async fn a_store_that_cannot_be_written_costs_no_reader_an_answer() {
         }
     }
     assert_eq!(notices, ["conversation_not_stored"]);
+    let health = async || -> (u16, Value) {
+        let reply = http_client().get(format!("{url}/api/health")).send().await.expect("a reply");
+        (reply.status().as_u16(), reply.json().await.expect("JSON"))
+    };
+    let (code, body) = health().await;
+    assert_eq!((code, &body["failed_services"]), (503, &json!(["sqlite"])), "{body}");
+    let row = &body["services"]["sqlite"];
+    assert_eq!((&row["status"], &row["kind"]), (&json!("disconnected"), &json!("disk_full")), "{row}");
+    assert!(row["recommended_action"].as_str().is_some_and(|words| words.contains("make room")), "{row}");
+    disk.empty();
+    ask(&url).await.text().await.expect("a stream");
+    assert_eq!(health().await.0, 200, "the next exchange is stored");
     server.terminate();
     assert_eq!(server.end().code(), Some(0));
 }

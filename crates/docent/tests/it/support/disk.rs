@@ -35,6 +35,11 @@ impl Disk {
             }
         }
     }
+
+    /// Makes room again.
+    pub fn empty(&self) {
+        std::fs::remove_file(self.0.join("filler")).expect("the filler");
+    }
 }
 
 impl Drop for Disk {

@@ -30,6 +30,7 @@ pub struct Setup {
     site_url: Option<String>,
     store_on_disk: bool,
     outbox_blocked: bool,
+    store_blocked: bool,
     only_qdrant: bool,
 }
 
@@ -95,11 +96,18 @@ impl Setup {
         self
     }
 
+    /// Puts a folder where the file of the conversations should be.
+    pub fn block_store(mut self) -> Self {
+        self.store_blocked = true;
+        self.store_on_disk()
+    }
+
     /// Starts the server and opens its parts.
     pub async fn start(self) -> TestServer {
         let pages = self.pages.clone();
         let on_disk = self.store_on_disk;
         let outbox_blocked = self.outbox_blocked;
+        let store_blocked = self.store_blocked;
         let only_qdrant = self.only_qdrant;
         let options = BookOptions { site_url: self.site_url.clone(), ..BookOptions::default() };
         let server = self.start_without_parts().await;
@@ -130,9 +138,16 @@ impl Setup {
         if outbox_blocked {
             std::fs::create_dir_all(config.outbox_file()).expect("a folder in its way");
         }
+        let file = config.conversations_file();
+        if store_blocked {
+            std::fs::create_dir_all(&file).expect("a folder in its way");
+        }
         let conversations = match postgres(config, &services) {
             Some((store, _)) => Ok(store),
-            None if on_disk => Conversations::open(&config.conversations_file()).await,
+            None if on_disk => match Conversations::open(&file).await {
+                Ok(store) => Ok(store.telling(&services)),
+                Err(error) => Conversations::stand_in(&file, &error, &services).await,
+            },
             None => Conversations::in_memory().await,
         };
         providers.announce(config, &embedder, &generator);
