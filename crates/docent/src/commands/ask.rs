@@ -7,6 +7,7 @@ use clap::Args;
 use search::Index;
 use serde_json::json;
 
+use super::embedding::{borrow_if_possible, pace};
 use super::source::BookSource;
 use super::{IndexArguments, NoIndex, load_config, log};
 use crate::answer::{AnswerEvent, Answerer, Question, Subject, answer};
@@ -108,11 +109,10 @@ pub(super) async fn open(config: &Config, arguments: &IndexArguments) -> anyhow:
     let (generator, _) = providers.generator(config);
     let path = config.index_file();
     if let Some(book) = &arguments.book {
-        let plan = book
-            .plan(&arguments.how, &embedder, &path)
-            .await
-            .with_context(|| format!("cannot read the book in {book}"))?;
-        plan.run(&embedder, &Progress::on_stderr()).await?;
+        let planned = book.plan(&arguments.how, &embedder, &path).await;
+        let mut plan = planned.with_context(|| format!("cannot read the book in {book}"))?;
+        borrow_if_possible(config, &providers, &embedder, &mut plan).await;
+        plan.paced(pace(config, &embedder)).run(&embedder, &Progress::on_stderr()).await?;
     }
     let index = if path.exists() || config.qdrant.is_none() { Some(open_index(&path)?) } else { None };
     let title = index.as_ref().map(title_of);

@@ -4,15 +4,19 @@ use anyhow::Context;
 use clap::Args;
 use search::Index;
 
+use super::embedding::{borrow_if_possible, borrow_vectors, pace};
 use super::source::BookSource;
 use super::{BookArguments, load_config, log};
-use crate::config::{Config, QdrantSettings};
+use crate::config::Config;
 use crate::ingest::qdrant::{self, QdrantReport};
-use crate::ingest::{FREE_TIER_DAY, IngestError, Pace, Plan, Progress, Report, Watch};
+use crate::ingest::{FREE_TIER_DAY, IngestError, Plan, Progress, Report, Watch};
 use crate::parts::Providers;
-use crate::providers::qdrant::Qdrant;
 use crate::retrieve::Embedder;
 use crate::status::Services;
+
+/// More texts than an edit changes: the book is new to this machine, or another branch of it was checked out. Then it is
+/// worth reading through the collection for vectors that are there already.
+pub(super) const WORTH_ASKING: usize = 4;
 
 /// Warnings printed for people; the rest is counted.
 const SHOWN_WARNINGS: usize = 20;
@@ -40,7 +44,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let providers = Providers::new(&config, &Services::default());
     let (embedder, _) = providers.embedder(&config)?;
     let index_file = config.index_file();
-    let pace = Pace::of(&embedder, config.embeddings_per_minute);
+    let pace = pace(&config, &embedder);
     if arguments.watch {
         let watch = Watch::new(arguments.book.watched_folder()?, arguments.how.options(), &index_file);
         let watch = watch.paced(pace);
@@ -76,7 +80,7 @@ async fn keep_current(
     let mut first = true;
     let work = async {
         loop {
-            match watch.ingest(embedder, &Progress::on_stderr()).await {
+            match outside.follow(&mut watch, embedder).await {
                 Ok(report) if first || !report.unchanged => match outside.copy(report).await {
                     Ok(report) => show(&report, arguments)?,
                     Err(error) => eprintln!("error: {error:#}; the next change is another try"),
@@ -121,6 +125,15 @@ struct Outside<'a> {
 }
 
 impl Outside<'_> {
+    /// One reading of a watched book.
+    async fn follow(&self, watch: &mut Watch, embedder: &Embedder) -> Result<Report, IngestError> {
+        let mut plan = watch.plan(embedder).await?;
+        if plan.report().embedded > WORTH_ASKING {
+            borrow_if_possible(self.config, self.providers, embedder, &mut plan).await;
+        }
+        watch.run(plan, embedder, &Progress::on_stderr()).await
+    }
+
     /// Makes Qdrant's copy equal to the index file that was written.
     async fn copy(&self, report: Report) -> anyhow::Result<Report> {
         let Some((client, settings)) = self.providers.qdrant().zip(self.config.qdrant.as_ref()) else {
@@ -163,23 +176,6 @@ async fn ingest(
     borrow_vectors(client, settings, embedder, &mut plan).await?;
     let report = plan.run(embedder, progress).await?;
     Outside { config, providers }.copy(report).await
-}
-
-/// Takes the vectors that are missing here and known in Qdrant: unchanged text is never embedded twice, also on a machine
-/// that has no index file yet.
-pub(super) async fn borrow_vectors(
-    client: &Qdrant,
-    settings: &QdrantSettings,
-    embedder: &Embedder,
-    plan: &mut Plan,
-) -> anyhow::Result<()> {
-    let missing = plan.missing_texts();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let facts = plan.facts(embedder.dimensions().unwrap_or_default());
-    let survey = qdrant::survey(client, &settings.collection, &facts).await?;
-    Ok(plan.lend(survey.vectors(client, &missing).await?)?)
 }
 
 /// Prints the first warnings of a report to standard error.

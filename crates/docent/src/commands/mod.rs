@@ -3,6 +3,7 @@
 mod ask;
 mod config;
 mod doctor;
+mod embedding;
 mod eval;
 mod ingest;
 mod inspect;

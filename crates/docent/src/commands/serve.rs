@@ -11,7 +11,8 @@ use search::Index;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::ingest::{borrow_vectors, print_warnings, summary};
+use super::embedding::{borrow_if_possible, pace};
+use super::ingest::{WORTH_ASKING, print_warnings, summary};
 use super::source::BookSource;
 use super::table::table;
 use super::{BookArguments, NoIndex, load_config, log};
@@ -19,7 +20,7 @@ use crate::config::Config;
 use crate::conversations::{Conversations, StoreError};
 use crate::http::{App, Patience, router, serve_connections};
 use crate::ingest::qdrant::sync;
-use crate::ingest::{IngestError, Plan, Progress, Watch, title_of};
+use crate::ingest::{IngestError, Pace, Progress, Report, Watch, title_of};
 use crate::parts::{LOOK_AGAIN, PROBE_LIMIT, PartChoice, Parts, Providers, answerer, postgres};
 use crate::retrieve::{Embedder, Retriever, SharedIndex};
 use crate::status::Services;
@@ -27,8 +28,12 @@ use crate::status::Services;
 /// Connections that may wait to be accepted; a class that opens the page at once must not be turned away.
 const BACKLOG: u32 = 1024;
 
-/// Time for taking vectors from Qdrant at the start; what it does not give in time is embedded.
-const BORROWING: Duration = Duration::from_secs(20);
+/// How long the start may wait for the quota of the embedder; for more, readers are answered from the last index or from
+/// words meanwhile.
+const START_WAIT: Duration = Duration::from_secs(10);
+
+/// First pause until a book that could not be embedded is tried again, and the longest: it doubles with each try.
+const EMBED_AGAIN: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(3600));
 
 /// How long running answers may go on after a signal to end.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -66,13 +71,19 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let watch =
         watched.transpose()?.map(|book| Watch::new(book, arguments.how.options(), &config.index_file()));
     let opening = open(&config, &arguments);
-    let parts = tokio::select! {
-        parts = opening => parts?,
+    let (parts, pace, is_behind) = tokio::select! {
+        opened = opening => opened?,
         () = signals.wait() => return Ok(()),
     };
     let conversations = parts.conversations.clone();
-    if let Some(watch) = watch {
-        tokio::spawn(keep_current(watch, parts.clone(), config.clone()));
+    match (watch, arguments.book) {
+        (Some(watch), _) => {
+            tokio::spawn(keep_current(watch.paced(pace), parts.clone(), config.clone()));
+        }
+        (None, Some(book)) if is_behind => {
+            tokio::spawn(catch_up(book, arguments.how, parts.clone(), config.clone(), pace));
+        }
+        _ => {}
     }
     app.ready(parts);
     let shown = if address.ip().is_unspecified() {
@@ -113,13 +124,15 @@ fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     socket.listen(BACKLOG).with_context(|| format!("cannot listen on {address}"))
 }
 
-async fn open(config: &Config, arguments: &Arguments) -> anyhow::Result<Parts> {
+/// The parts, the pace at which they may embed the book, and whether that is still to be done.
+async fn open(config: &Config, arguments: &Arguments) -> anyhow::Result<(Parts, Pace, bool)> {
     let services = Services::default();
     let providers = Arc::new(Providers::new(config, &services));
     let (embedder, embedder_row) = providers.embedder(config)?;
     let (generator, generator_row) = providers.generator(config);
     let path = config.index_file();
-    let why = bring_up_to_date(config, &providers, &embedder, arguments).await?;
+    let pace = pace(config, &embedder).beside_readers();
+    let Origin { why, is_behind } = bring_up_to_date(config, &providers, &embedder, arguments, &pace).await?;
     let index = open_index(config, &path)?;
     let title = index.as_ref().map(title_of);
     let mut rows: Vec<PartChoice> = Vec::new();
@@ -131,7 +144,7 @@ async fn open(config: &Config, arguments: &Arguments) -> anyhow::Result<Parts> {
     let searching = found.ok_or_else(|| NoIndex(path.clone()))?;
     rows.extend(searching.row);
     let title = title.or(searching.title).unwrap_or_else(|| "this book".to_owned());
-    if arguments.book.is_some() {
+    if arguments.book.is_some() && !is_behind {
         copy_to_qdrant(config, &providers, &searching.retriever, path);
     }
     let (conversations, conversations_row) = open_conversations(config, &services).await?;
@@ -145,7 +158,7 @@ async fn open(config: &Config, arguments: &Arguments) -> anyhow::Result<Parts> {
         looked_at.probe(PROBE_LIMIT).await;
         looked_at.look_again(LOOK_AGAIN).await;
     });
-    Ok(parts)
+    Ok((parts, pace, is_behind))
 }
 
 /// The index file; with Qdrant a missing or damaged one is no reason to stay dark.
@@ -166,18 +179,33 @@ fn open_index(config: &Config, path: &Path) -> anyhow::Result<Option<Index>> {
     }
 }
 
+/// Where the index that is served comes from.
+struct Origin {
+    /// In words.
+    why: String,
+    /// The book is not embedded yet as it is now.
+    is_behind: bool,
+}
+
+impl Origin {
+    fn current(why: impl Into<String>) -> Self {
+        Self { why: why.into(), is_behind: false }
+    }
+}
+
 /// Ingests the book before it is served, when one is named; says where the index comes from.
 ///
 /// A spent quota and a site that is away must not keep a book from its readers: its last index is served then, or its
-/// words alone. The next start goes on where this one ended.
+/// words alone, until the book is embedded.
 async fn bring_up_to_date(
     config: &Config,
     providers: &Providers,
     embedder: &Embedder,
     arguments: &Arguments,
-) -> anyhow::Result<String> {
+    pace: &Pace,
+) -> anyhow::Result<Origin> {
     let Some(book) = &arguments.book else {
-        return Ok("no BOOK was named: the index of the last ingest".to_owned());
+        return Ok(Origin::current("no BOOK was named: the index of the last ingest"));
     };
     let (how, path) = (&arguments.how, config.index_file());
     let planned = book.plan(how, embedder, &path).await;
@@ -186,37 +214,61 @@ async fn bring_up_to_date(
         && path.exists()
     {
         tracing::error!("{error}");
-        return Ok("the site is away: the index of the last ingest".to_owned());
+        return Ok(Origin::current("the site is away: the index of the last ingest"));
     }
     let mut plan = planned.with_context(|| format!("cannot read the book in {book}"))?;
-    borrow(config, providers, embedder, &mut plan).await;
-    match plan.run(embedder, &Progress::on_stderr()).await {
-        Ok(report) => {
-            print_warnings(&report);
-            tracing::info!("{}", summary(&report, false));
-            Ok(format!("read from {book}"))
-        }
-        Err(error @ IngestError::Embedding { .. }) => {
-            tracing::error!("{error}");
-            if path.exists() {
-                return Ok("the embedder failed: the index of the last ingest".to_owned());
+    borrow_if_possible(config, providers, embedder, &mut plan).await;
+    let texts = plan.report().embedded;
+    let reason = if pace.estimate(texts).is_some_and(|wait| wait > START_WAIT) {
+        tracing::info!(texts, "the quota of the embedder needs longer than a start may take");
+        "until the book is embedded"
+    } else {
+        match plan.paced(pace.hasty()).run(embedder, &Progress::on_stderr()).await {
+            Ok(report) => {
+                print_warnings(&report);
+                tracing::info!("{}", summary(&report, false));
+                return Ok(Origin::current(format!("read from {book}")));
             }
-            let words = book.plan(how, &Embedder::None, &path).await?;
-            words.run(&Embedder::None, &Progress::Silent).await?;
-            Ok("the embedder failed: words only".to_owned())
+            Err(error @ IngestError::Embedding { .. }) => {
+                tracing::error!("{error}");
+                "the embedder failed"
+            }
+            Err(error) => return Err(error.into()),
         }
-        Err(error) => Err(error.into()),
+    };
+    if path.exists() {
+        return Ok(Origin { why: format!("{reason}: the index of the last ingest"), is_behind: true });
     }
+    let words = book.plan(how, &Embedder::None, &path).await?;
+    words.run(&Embedder::None, &Progress::Silent).await?;
+    Ok(Origin { why: format!("{reason}: words only"), is_behind: true })
 }
 
-/// Takes vectors that Qdrant has already; a Qdrant that is away only means that they are computed again.
-async fn borrow(config: &Config, providers: &Providers, embedder: &Embedder, plan: &mut Plan) {
-    let Some((client, settings)) = providers.qdrant().zip(config.qdrant.as_ref()) else { return };
-    let borrowed = borrow_vectors(client, settings, embedder, plan);
-    match tokio::time::timeout(BORROWING, borrowed).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!("no vectors are taken from Qdrant: {error}"),
-        Err(_) => tracing::warn!("no vectors are taken from Qdrant: it took longer than {BORROWING:?}"),
+/// Embeds a book that was not embedded when it was opened, at the pace of the quota, and swaps its index in.
+async fn catch_up(book: BookSource, how: BookArguments, parts: Parts, config: Config, pace: Pace) {
+    let Parts { answerer, providers, .. } = &parts;
+    let embedder = &answerer.embedder;
+    let mut pause = EMBED_AGAIN.0;
+    loop {
+        let embedded = async {
+            let mut plan = book.plan(&how, embedder, &config.index_file()).await?;
+            borrow_if_possible(&config, providers, embedder, &mut plan).await;
+            let plan = plan.paced(pace.clone());
+            let Report { embedded, paced_seconds, .. } = plan.report();
+            tracing::info!(texts = embedded, seconds = paced_seconds, "embedding the book");
+            plan.run(embedder, &Progress::Silent).await
+        };
+        match embedded.await {
+            Ok(report) => {
+                swap_in(&report, &parts, &config);
+                return;
+            }
+            Err(error) => {
+                tracing::error!("the last index stays in use, the next try is in {pause:?}: {error}")
+            }
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(EMBED_AGAIN.1);
     }
 }
 
@@ -252,30 +304,44 @@ fn copy_to_qdrant(config: &Config, providers: &Providers, retriever: &Retriever,
 /// began with; an error leaves the last index in use.
 async fn keep_current(mut watch: Watch, parts: Parts, config: Config) {
     let Parts { answerer, providers, .. } = &parts;
-    let index_file = config.index_file();
-    // The first reading has just happened; this one learns which folders belong to the book.
+    let embedder = &answerer.embedder;
+    // The first reading has just happened, unless the quota was spent; this one learns which folders belong to the book.
     loop {
-        match watch.ingest(&answerer.embedder, &Progress::Silent).await {
+        let read = async {
+            let mut plan = watch.plan(embedder).await?;
+            if plan.report().embedded > WORTH_ASKING {
+                borrow_if_possible(&config, providers, embedder, &mut plan).await;
+            }
+            watch.run(plan, embedder, &Progress::Silent).await
+        };
+        match read.await {
             Ok(report) if report.unchanged => {}
-            Ok(report) => match Index::open(&index_file) {
-                Ok(index) => {
-                    match &answerer.retriever {
-                        Retriever::File(shared) => shared.swap(index),
-                        Retriever::Qdrant(qdrant) => {
-                            if let Some(shared) = qdrant.fallback() {
-                                shared.swap(index);
-                            }
-                            copy_to_qdrant(&config, providers, &answerer.retriever, index_file.clone());
-                        }
-                    }
-                    print_warnings(&report);
-                    tracing::info!("the book has changed: {}", summary(&report, false));
-                }
-                Err(error) => tracing::error!("the last index stays in use: {error}"),
-            },
+            Ok(report) => swap_in(&report, &parts, &config),
             Err(error) => tracing::error!("the last index stays in use: {error}"),
         }
         watch.changed().await;
+    }
+}
+
+/// Answers from the index that was just written.
+fn swap_in(report: &Report, parts: &Parts, config: &Config) {
+    let Parts { answerer, providers, .. } = parts;
+    let index_file = config.index_file();
+    match Index::open(&index_file) {
+        Ok(index) => {
+            match &answerer.retriever {
+                Retriever::File(shared) => shared.swap(index),
+                Retriever::Qdrant(qdrant) => {
+                    if let Some(shared) = qdrant.fallback() {
+                        shared.swap(index);
+                    }
+                    copy_to_qdrant(config, providers, &answerer.retriever, index_file);
+                }
+            }
+            print_warnings(report);
+            tracing::info!("the book is read anew: {}", summary(report, false));
+        }
+        Err(error) => tracing::error!("the last index stays in use: {error}"),
     }
 }
 

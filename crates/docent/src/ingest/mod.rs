@@ -246,8 +246,7 @@ impl Plan {
         &self.report
     }
 
-    /// Embeds no faster than `pace`, and says in the report how long that takes. Without it nothing waits: whoever
-    /// starts a service or asks one question would rather have words alone.
+    /// Embeds no faster than `pace`, and says in the report how long that takes. Without it nothing waits.
     #[must_use]
     pub fn paced(mut self, pace: Pace) -> Self {
         self.report.paced_seconds = pace.estimate(self.report.embedded).map(|wait| wait.as_secs());
@@ -362,7 +361,11 @@ impl Plan {
         progress.end();
         let written = tokio::task::spawn_blocking(move || self.write(journal));
         let report = written.await??;
-        // The vectors are in the index now. A journal that cannot be removed only costs space.
+        // The vectors are in the index now, unless this is an index of words that stands in until the book is embedded. A
+        // journal that cannot be removed only costs space.
+        if report.embedder.is_empty() {
+            return Ok(report);
+        }
         if let Err(error) = fs_err::remove_file(&journal_path)
             && error.kind() != std::io::ErrorKind::NotFound
         {

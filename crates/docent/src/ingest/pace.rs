@@ -17,6 +17,9 @@ const FREE_TIER_MINUTE: u32 = 100;
 /// Texts a day that Gemini's free tier embeds.
 pub const FREE_TIER_DAY: usize = 1000;
 
+/// Part of the quota that a running service leaves to its readers, whose questions are embedded too: a quarter.
+const FOR_READERS: u32 = 4;
+
 /// Waits in a row, without a batch in between, after which the provider is given up: something else is wrong.
 const WAITS_IN_A_ROW: u32 = 8;
 
@@ -47,6 +50,19 @@ impl Pace {
     pub fn of(embedder: &Embedder, configured: Option<u32>) -> Self {
         let usual = (embedder.name() == "gemini").then_some(FREE_TIER_MINUTE);
         Self::new(configured.map_or(usual, |per_minute| (per_minute > 0).then_some(per_minute)))
+    }
+
+    /// The same bucket for somebody who cannot wait long: the provider's first refusal ends the work.
+    #[must_use]
+    pub fn hasty(&self) -> Self {
+        Self { waits: 0, ..self.clone() }
+    }
+
+    /// A pace that leaves a part of the quota to readers' questions.
+    #[must_use]
+    pub fn beside_readers(self) -> Self {
+        let left = self.per_minute.map(|per_minute| (per_minute - per_minute / FOR_READERS).max(1));
+        Self { waits: self.waits, ..Self::new(left) }
     }
 
     /// No limit of our own, and no wait for the provider's: the first refusal ends the work.
@@ -135,6 +151,16 @@ mod tests {
         tokio::time::advance(Duration::from_secs(3600)).await;
         assert_eq!(took(&pace, 100), None, "an hour saves up one minute's worth");
         assert_eq!(took(&pace, 1), Some(1.0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_is_hasty_takes_from_the_same_bucket() {
+        let pace = Pace::new(Some(100)).beside_readers();
+        assert_eq!(pace.hasty().take(75, Instant::now()), None);
+        assert_eq!(pace.take(5, Instant::now()), Some(Duration::from_secs(4)), "a quarter is the readers'");
+        assert_eq!((pace.waits, pace.hasty().waits), (WAITS_IN_A_ROW, 0));
+        assert_eq!(Pace::new(Some(1)).beside_readers().per_minute, Some(1));
+        assert_eq!(Pace::new(None).beside_readers().per_minute, None);
     }
 
     #[tokio::test]

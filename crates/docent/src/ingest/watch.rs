@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use corpus::{BookOptions, FolderState, folder_state};
 
-use super::{IngestError, Pace, Progress, Report, plan};
+use super::{IngestError, Pace, Plan, Progress, Report, plan};
 use crate::retrieve::Embedder;
 
 /// How often the files are looked at. A writer does not notice half a second; 2,000 files take some 10 ms.
@@ -68,18 +68,30 @@ impl Watch {
         }
     }
 
-    /// Reads the book and brings its index up to date.
+    /// Reads the book and compares it with its index, as [`plan`] does.
     ///
     /// # Errors
-    /// Those of [`plan`] and [`super::Plan::run`]; the old index stays, and watching may go on.
-    pub async fn ingest(&mut self, embedder: &Embedder, progress: &Progress) -> Result<Report, IngestError> {
+    /// Those of [`plan`]; watching may go on.
+    pub async fn plan(&mut self, embedder: &Embedder) -> Result<Plan, IngestError> {
         self.failed = true;
         let plan = plan(&self.book, &self.options, embedder, &self.index_file).await?;
         self.look_at(plan.folders());
-        let plan = match &self.pace {
+        Ok(match &self.pace {
             Some(pace) => plan.paced(pace.clone()),
             None => plan,
-        };
+        })
+    }
+
+    /// Brings the index up to date.
+    ///
+    /// # Errors
+    /// Those of [`Plan::run`]; the old index stays, and watching may go on.
+    pub async fn run(
+        &mut self,
+        plan: Plan,
+        embedder: &Embedder,
+        progress: &Progress,
+    ) -> Result<Report, IngestError> {
         let report = plan.run(embedder, progress).await?;
         self.failed = false;
         Ok(report)

@@ -10,6 +10,7 @@ mod commands;
 mod conversations;
 mod deploy;
 mod doctor;
+mod embedding;
 mod faults;
 mod goldens;
 mod health;

@@ -122,6 +122,18 @@ async fn another_machine_takes_the_vectors_that_are_there() {
     assert_eq!(plan["embedded"], 0);
     let second = report(&mut ingest(other.path(), &qdrant));
     assert_eq!((second["embedded"].as_u64(), second["qdrant"]["written"].as_u64()), (Some(0), Some(0)));
+    // Watching too, and a question in the terminal. The collection has all vectors; a wrong embedder would be asked.
+    let third = TempDir::new().expect("a folder");
+    book(&third);
+    let mut watching = Running::start(ingest(third.path(), &qdrant).arg("--watch"));
+    watching.line_with("watching book");
+    let index = Index::open(&third.path().join(".docent/index.docent")).expect("the index");
+    assert_eq!((index.len(), index.metadata().dimensions), (6, 384));
+    let reads = |wanted: &Value| {
+        let asked = qdrant.requests().into_iter().filter(|request| request.body["with_vector"] == *wanted);
+        asked.count()
+    };
+    assert_eq!(reads(&json!(["dense"])), 2, "the other machine's and this one's");
 }
 
 #[tokio::test(flavor = "multi_thread")]
