@@ -20,4 +20,5 @@ pub mod retrieve;
 pub mod secret;
 pub mod space;
 pub mod status;
+pub mod times;
 pub mod turn;

@@ -17,14 +17,8 @@ use crate::providers::{
 };
 use crate::retrieve::{Embedder, PassageLimits, Retriever};
 use crate::status::{CHECK, Service, Services};
+use crate::times;
 pub use searching::Searching;
-
-/// A probe that takes longer says enough.
-pub const PROBE_LIMIT: Duration = Duration::from_secs(15);
-
-/// First pause before a service that is in trouble is looked at again without a reader's question, and the longest: it
-/// doubles with each look.
-pub const LOOK_AGAIN: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(900));
 
 /// The opened parts of a running service.
 #[derive(Debug, Clone)]
@@ -92,8 +86,8 @@ impl Providers {
                     embedding_model: settings.embedding_model.clone(),
                     dimensions: config.embedding_dimensions,
                     thinking: settings.thinking.as_deref().and_then(ThinkingLevel::parse),
-                    time_budget: config.answer_timeout / 2,
-                    first_byte_timeout: config.answer_timeout / 2,
+                    time_budget: config.answer_timeout / times::FIRST_WORD_SHARE,
+                    first_byte_timeout: config.answer_timeout / times::FIRST_WORD_SHARE,
                     ..GeminiOptions::default()
                 },
             );
@@ -111,8 +105,8 @@ impl Providers {
                     key: settings.key.clone(),
                     model: settings.model.clone(),
                     embedding_model: settings.embedding_model.clone(),
-                    time_budget: config.answer_timeout / 2,
-                    first_byte_timeout: config.answer_timeout / 2,
+                    time_budget: config.answer_timeout / times::FIRST_WORD_SHARE,
+                    first_byte_timeout: config.answer_timeout / times::FIRST_WORD_SHARE,
                     ..OpenAiOptions::default()
                 },
             );
@@ -323,7 +317,7 @@ impl Parts {
                     self.conversations.probe().await;
                 }
             };
-            let _ = tokio::time::timeout(PROBE_LIMIT, looks).await;
+            let _ = tokio::time::timeout(times::PROBE, looks).await;
             pause = (pause * 2).min(longest);
         }
     }

@@ -75,6 +75,11 @@ impl NeonDouble {
         refusals.extend(std::iter::repeat_n(refusal, times));
     }
 
+    /// Answers again.
+    pub fn refuse_none(&self) {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Refuses connections from now on.
     pub fn refuse(&self) {
         self.server.refuse();

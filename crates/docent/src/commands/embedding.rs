@@ -1,16 +1,12 @@
 //! What every command does before it embeds a book: it takes vectors that Qdrant has already, and keeps the pace of the
 //! provider's quota.
 
-use std::time::Duration;
-
 use crate::config::{Config, QdrantSettings};
 use crate::ingest::{Pace, Plan, qdrant};
 use crate::parts::Providers;
 use crate::providers::qdrant::Qdrant;
 use crate::retrieve::Embedder;
-
-/// Time for taking vectors from Qdrant where nobody waits for them; what it does not give in time is embedded.
-const BORROWING: Duration = Duration::from_secs(20);
+use crate::times;
 
 /// Takes the vectors that are missing here and known in Qdrant: unchanged text is never embedded twice, also on a machine
 /// that has no index file yet.
@@ -41,10 +37,12 @@ pub(super) async fn borrow_if_possible(
 ) {
     let Some((client, settings)) = providers.qdrant().zip(config.qdrant.as_ref()) else { return };
     let borrowed = borrow_vectors(client, settings, embedder, plan);
-    match tokio::time::timeout(BORROWING, borrowed).await {
+    match tokio::time::timeout(times::BORROWING, borrowed).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::warn!("no vectors are taken from Qdrant: {error}"),
-        Err(_) => tracing::warn!("no vectors are taken from Qdrant: it took longer than {BORROWING:?}"),
+        Err(_) => {
+            tracing::warn!("no vectors are taken from Qdrant: it took longer than {:?}", times::BORROWING);
+        }
     }
 }
 

@@ -21,22 +21,13 @@ use crate::conversations::{Conversations, StoreError};
 use crate::http::{App, Patience, router, serve_connections};
 use crate::ingest::qdrant::sync;
 use crate::ingest::{IngestError, Pace, Progress, Report, Watch, title_of};
-use crate::parts::{LOOK_AGAIN, PROBE_LIMIT, PartChoice, Parts, Providers, answerer, postgres};
+use crate::parts::{PartChoice, Parts, Providers, answerer, postgres};
 use crate::retrieve::{Embedder, Retriever, SharedIndex};
 use crate::status::Services;
+use crate::times;
 
 /// Connections that may wait to be accepted; a class that opens the page at once must not be turned away.
 const BACKLOG: u32 = 1024;
-
-/// How long the start may wait for the quota of the embedder; for more, readers are answered from the last index or from
-/// words meanwhile.
-const START_WAIT: Duration = Duration::from_secs(10);
-
-/// First pause until a book that could not be embedded is tried again, and the longest: it doubles with each try.
-const EMBED_AGAIN: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(3600));
-
-/// How long running answers may go on after a signal to end.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -97,7 +88,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     tracing::info!("stopping: running answers may finish");
     stopping.stop();
     let _ = stopped.send(());
-    app.turns().drain(PATIENCE).await;
+    app.turns().drain(times::LAST_ANSWERS).await;
     // Idle keep-alive connections end by themselves; those that do not are cut.
     let _ = tokio::time::timeout(Duration::from_secs(1), server).await;
     conversations.close().await;
@@ -155,8 +146,8 @@ async fn open(config: &Config, arguments: &Arguments) -> anyhow::Result<(Parts, 
     let parts = Parts { answerer, conversations, services, providers };
     let looked_at = parts.clone();
     tokio::spawn(async move {
-        looked_at.probe(PROBE_LIMIT).await;
-        looked_at.look_again(LOOK_AGAIN).await;
+        looked_at.probe(times::PROBE).await;
+        looked_at.look_again(times::LOOK_AGAIN).await;
     });
     Ok((parts, pace, is_behind))
 }
@@ -219,7 +210,7 @@ async fn bring_up_to_date(
     let mut plan = planned.with_context(|| format!("cannot read the book in {book}"))?;
     borrow_if_possible(config, providers, embedder, &mut plan).await;
     let texts = plan.report().embedded;
-    let reason = if pace.estimate(texts).is_some_and(|wait| wait > START_WAIT) {
+    let reason = if pace.estimate(texts).is_some_and(|wait| wait > times::START_WAIT) {
         tracing::info!(texts, "the quota of the embedder needs longer than a start may take");
         "until the book is embedded"
     } else {
@@ -248,7 +239,7 @@ async fn bring_up_to_date(
 async fn catch_up(book: BookSource, how: BookArguments, parts: Parts, config: Config, pace: Pace) {
     let Parts { answerer, providers, .. } = &parts;
     let embedder = &answerer.embedder;
-    let mut pause = EMBED_AGAIN.0;
+    let mut pause = times::EMBED_AGAIN.0;
     loop {
         let embedded = async {
             let mut plan = book.plan(&how, embedder, &config.index_file()).await?;
@@ -264,11 +255,11 @@ async fn catch_up(book: BookSource, how: BookArguments, parts: Parts, config: Co
                 return;
             }
             Err(error) => {
-                tracing::error!("the last index stays in use, the next try is in {pause:?}: {error}")
+                tracing::error!("the last index stays in use, the next try is in {pause:?}: {error}");
             }
         }
         tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(EMBED_AGAIN.1);
+        pause = (pause * 2).min(times::EMBED_AGAIN.1);
     }
 }
 

@@ -22,6 +22,7 @@ use tokio::sync::RwLock;
 use super::{ConversationId, Feedback, Message, MessageId, Role, StoreError, read_sources};
 use crate::answer::Outcome;
 use crate::status::{Gauge, Service, Services, Trouble};
+use crate::times;
 
 /// Every step may run again on an existing database.
 const SCHEMA: &str = "
@@ -56,9 +57,6 @@ CREATE TABLE IF NOT EXISTS feedback (
 
 /// Connections for reading; they pass the writer.
 const READERS: u32 = 4;
-
-/// How long a writer waits for the lock before it gives up.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What uses of the store are called in metrics. Only writing is told of: what cannot be read can rarely be written.
 const WRITE: &str = "write";
@@ -355,8 +353,8 @@ async fn connect(
         // A connection to a file does not go away by itself; asking before each use costs as much as the use.
         .test_before_acquire(false)
         // When a thousand answers end together, waiting a few seconds is the queue at work, not worth a line each.
-        .acquire_slow_threshold(BUSY_TIMEOUT)
-        .connect_with(options.foreign_keys(true).busy_timeout(BUSY_TIMEOUT))
+        .acquire_slow_threshold(times::SQLITE_LOCK)
+        .connect_with(options.foreign_keys(true).busy_timeout(times::SQLITE_LOCK))
         .await
         .map_err(failed(doing))
 }

@@ -18,6 +18,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::client::Peer;
+use crate::times;
 
 /// After this pause the program tries again to take a connection, when it has run out of descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -32,10 +33,8 @@ pub struct Patience {
 }
 
 impl Default for Patience {
-    /// Proxies commonly keep an idle connection for 60 s: they should be the ones who close it, or a request may meet
-    /// a closing connection. A stream pings every 15 s, so four pings that nobody takes mean that nobody is there.
     fn default() -> Self {
-        Self { head: Duration::from_secs(75), unread: Duration::from_secs(60) }
+        Self { head: times::IDLE_CONNECTION, unread: times::UNREAD }
     }
 }
 

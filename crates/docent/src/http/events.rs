@@ -6,7 +6,6 @@
 //! number says the same for front ends that know only tokens.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::header;
@@ -16,10 +15,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::answer::{NoticeCode, Outcome, Source, TokenUsage};
+use crate::times;
 use crate::turn::{TurnEvent, TurnReader};
-
-/// Proxies close a connection that stays silent; a comment keeps it open.
-const PING_EVERY: Duration = Duration::from_secs(15);
 
 /// The object in the `data` of an event.
 #[derive(Serialize, ToSchema)]
@@ -69,7 +66,7 @@ pub(super) struct StreamEvent {
 /// The turn as an HTTP response. Dropping the body drops the reader.
 pub(super) fn stream_response(reader: TurnReader) -> Response {
     let frames = stream::unfold(reader, |mut reader| async move {
-        let bytes = match tokio::time::timeout(PING_EVERY, reader.next()).await {
+        let bytes = match tokio::time::timeout(times::PING_EVERY, reader.next()).await {
             Ok(None) => return None,
             Ok(Some((number, event))) => Bytes::from(frame(number + 1, &event)),
             Err(_) => Bytes::from_static(b": ping\n\n"),
@@ -147,7 +144,7 @@ mod tests {
         for pings in 1..=3 {
             let piece = body.next().await.expect("the stream goes on").expect("bytes");
             assert_eq!(piece, ": ping\n\n");
-            assert_eq!(began.elapsed(), pings * PING_EVERY);
+            assert_eq!(began.elapsed(), pings * times::PING_EVERY);
         }
     }
 }

@@ -22,14 +22,14 @@ mod streamz;
 mod wire;
 
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::config::Config;
 use crate::metrics::Metrics;
-use crate::parts::{PROBE_LIMIT, Parts};
+use crate::parts::Parts;
+use crate::times;
 use crate::turn::Turns;
 
 use limits::Limits;
@@ -37,9 +37,6 @@ use limits::Limits;
 pub use connections::{Patience, serve_connections};
 pub use openapi::document as openapi_document;
 pub use router::router;
-
-/// Probes on demand come at most this often; one that comes sooner gets what the last one found.
-const PROBE_EVERY: Duration = Duration::from_secs(10);
 
 /// What the program is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,8 +121,8 @@ impl App {
     /// Looks at the outside services, unless somebody has just looked: a dashboard must not become a load.
     async fn probe(&self, parts: &Parts) {
         let mut probed = self.0.probed.lock().await;
-        if probed.is_none_or(|last| last.elapsed() >= PROBE_EVERY) {
-            parts.probe(PROBE_LIMIT).await;
+        if probed.is_none_or(|last| last.elapsed() >= times::PROBE_EVERY) {
+            parts.probe(times::PROBE).await;
             *probed = Some(Instant::now());
         }
     }

@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection};
@@ -16,12 +15,10 @@ use uuid::Uuid;
 
 use super::error::{ApiError, FieldError};
 use crate::answer::{Notice, Outcome, Source, TokenUsage};
+use crate::times;
 
 /// A body may have this many bytes.
 pub(super) const BODY_LIMIT: usize = 64 * 1024;
-
-/// A body of that size comes within this time even over a bad line; who is slower keeps a connection for nothing.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A JSON object from a request's body, read field by field.
 pub(super) struct Fields {
@@ -36,7 +33,7 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
         if !is_json(request.headers()) {
             return Err(ApiError::UnsupportedMediaType);
         }
-        let bytes = tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, state)).await;
+        let bytes = tokio::time::timeout(times::BODY, Bytes::from_request(request, state)).await;
         let bytes = bytes.map_err(|_| ApiError::BodyTooSlow)?;
         Self::parse(&bytes.map_err(|rejection| body_error(&rejection))?)
     }

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::Progress;
 use crate::providers::ProviderError;
 use crate::retrieve::{EmbedError, EmbedRole, Embedder};
+use crate::times;
 
 /// Texts a minute that Gemini's free tier embeds.
 const FREE_TIER_MINUTE: u32 = 100;
@@ -20,14 +21,8 @@ pub const FREE_TIER_DAY: usize = 1000;
 /// Part of the quota that a running service leaves to its readers, whose questions are embedded too: a quarter.
 const FOR_READERS: u32 = 4;
 
-/// Waits in a row, without a batch in between, after which the provider is given up: something else is wrong.
-const WAITS_IN_A_ROW: u32 = 8;
-
 /// Wait when the provider is limiting and does not say how long.
 const UNSTATED_WAIT: Duration = Duration::from_secs(30);
-
-/// Longest wait that is kept to.
-const LONGEST_WAIT: Duration = Duration::from_secs(180);
 
 /// How fast texts may be embedded. Clones take from one bucket, because the provider has one quota for all of them.
 #[derive(Debug, Clone)]
@@ -72,7 +67,7 @@ impl Pace {
 
     fn new(per_minute: Option<u32>) -> Self {
         let bucket = Bucket { left: per_minute.map_or(0.0, f64::from), at: Instant::now() };
-        Self { per_minute, bucket: Arc::new(Mutex::new(bucket)), waits: WAITS_IN_A_ROW }
+        Self { per_minute, bucket: Arc::new(Mutex::new(bucket)), waits: times::QUOTA_WAITS }
     }
 
     /// How long so many texts will wait for their turn; `None` without a pace.
@@ -126,7 +121,7 @@ impl Pace {
 fn asked_wait(error: &ProviderError) -> Option<Duration> {
     match error {
         ProviderError::RateLimited { daily: false, retry_after, .. } => {
-            Some(retry_after.unwrap_or(UNSTATED_WAIT).min(LONGEST_WAIT))
+            Some(retry_after.unwrap_or(UNSTATED_WAIT).min(times::QUOTA_WAIT))
         }
         _ => None,
     }
@@ -158,7 +153,7 @@ mod tests {
         let pace = Pace::new(Some(100)).beside_readers();
         assert_eq!(pace.hasty().take(75, Instant::now()), None);
         assert_eq!(pace.take(5, Instant::now()), Some(Duration::from_secs(4)), "a quarter is the readers'");
-        assert_eq!((pace.waits, pace.hasty().waits), (WAITS_IN_A_ROW, 0));
+        assert_eq!((pace.waits, pace.hasty().waits), (times::QUOTA_WAITS, 0));
         assert_eq!(Pace::new(Some(1)).beside_readers().per_minute, Some(1));
         assert_eq!(Pace::new(None).beside_readers().per_minute, None);
     }

@@ -6,7 +6,7 @@
 //! another collection, and the alias moves when that is complete: readers never see half a book.
 
 use std::collections::{HashMap, HashSet};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use corpus::{Chunk, ChunkId};
 use reqwest::Method;
@@ -19,9 +19,10 @@ use super::{Progress, title_of};
 use crate::providers::qdrant::{Patience, Qdrant, QdrantError, path};
 use crate::retrieve::qdrant::scheme::{self, Facts, Notes};
 use crate::retrieve::topics;
+use crate::times;
 
-/// Each attempt of a call; creating a collection in a cluster takes some seconds.
-const PATIENCE: Patience = Patience::Batch(Duration::from_secs(60));
+/// Nobody waits for an ingest.
+const PATIENCE: Patience = Patience::Batch(times::QDRANT_CALL);
 
 /// Points of one batch, as Qdrant advises.
 const BATCH: usize = 128;

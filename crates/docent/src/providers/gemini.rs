@@ -30,6 +30,7 @@ use super::{
 };
 use crate::secret::Secret;
 use crate::status::{Gauge, Service, Services};
+use crate::times;
 
 const PROVIDER: Provider = Provider::Gemini;
 
@@ -37,12 +38,6 @@ const PROVIDER: Provider = Provider::Gemini;
 const KEY_VARIABLE: &str = "GEMINI_API_KEY";
 const MODEL_VARIABLE: &str = "GEMINI_MODEL";
 const EMBEDDING_VARIABLE: &str = "GEMINI_EMBEDDING_MODEL";
-
-/// A question is better answered from lexical hits than late: its embedding may take this long, retries included.
-const QUERY_BUDGET: Duration = Duration::from_secs(4);
-
-/// A start-up check that takes longer says enough.
-const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Replies that one answer may be continued in; more would be a loop.
 const MOST_CONTINUATIONS: usize = 4;
@@ -90,9 +85,9 @@ impl Default for GeminiOptions {
             embedding_model: "gemini-embedding-2".to_owned(),
             dimensions: 768,
             thinking: Some(ThinkingLevel::Auto),
-            time_budget: Duration::from_secs(30),
-            first_byte_timeout: Duration::from_secs(60),
-            idle_timeout: Duration::from_secs(60),
+            time_budget: times::ANSWER / times::FIRST_WORD_SHARE,
+            first_byte_timeout: times::ANSWER / times::FIRST_WORD_SHARE,
+            idle_timeout: times::SILENCE,
         }
     }
 }
@@ -328,7 +323,7 @@ impl Gemini {
 
     async fn embed_batch(&self, texts: &[&str], role: EmbedRole) -> Result<Vec<Vec<f32>>, ProviderError> {
         let budget = Budget::start(match role {
-            EmbedRole::Query => QUERY_BUDGET.min(self.options.time_budget),
+            EmbedRole::Query => times::EMBED_QUESTION.min(self.options.time_budget),
             EmbedRole::Passage => self.options.time_budget,
         });
         let model = bare_model(&self.options.embedding_model);
@@ -409,9 +404,9 @@ impl Gemini {
             ModelUse::Chat => MODEL_VARIABLE,
             ModelUse::Embedding => EMBEDDING_VARIABLE,
         };
-        let response = self.send(Method::GET, &path_piece(model), None, CHECK_TIMEOUT).await?;
+        let response = self.send(Method::GET, &path_piece(model), None, times::MODEL_CHECK).await?;
         let response = self.accept(response, model, variable).await?;
-        self.read_json(response, MODEL_BYTES, CHECK_TIMEOUT).await
+        self.read_json(response, MODEL_BYTES, times::MODEL_CHECK).await
     }
 
     async fn send(

@@ -10,9 +10,7 @@ use reqwest::{Client, ClientBuilder, RequestBuilder, Response, redirect};
 use super::error::tidy;
 use super::{Provider, ProviderError};
 use crate::secret::Secret;
-
-/// A name server, a handshake and a slow network fit in this; a dead address does not cost the reader more.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+use crate::times;
 
 /// Idle connections are kept this long: within the idle limits of the usual edges, so that we seldom write to a dead one.
 const IDLE_CONNECTION: Duration = Duration::from_secs(55);
@@ -57,7 +55,7 @@ pub(crate) fn client_builder() -> ClientBuilder {
     Client::builder()
         .tls_backend_preconfigured(tls)
         .user_agent(concat!("docent/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(CONNECT_TIMEOUT)
+        .connect_timeout(times::CONNECT)
         .pool_idle_timeout(IDLE_CONNECTION)
         .tcp_nodelay(true)
         .tcp_keepalive(Duration::from_secs(30))
@@ -135,7 +133,7 @@ async fn read_prefix(
 /// A failure below HTTP, in words: the innermost cause and the host, never the URL (it may carry user info).
 pub(crate) fn transport(provider: Provider, error: &reqwest::Error) -> ProviderError {
     if error.is_timeout() {
-        return ProviderError::Timeout { provider, after: CONNECT_TIMEOUT };
+        return ProviderError::Timeout { provider, after: times::CONNECT };
     }
     if error.is_builder() {
         return ProviderError::BadRequest {

@@ -30,6 +30,7 @@ use super::{
 };
 use crate::secret::Secret;
 use crate::status::{Gauge, Service, Services};
+use crate::times;
 
 const PROVIDER: Provider = Provider::OpenAi;
 
@@ -38,12 +39,6 @@ const KEY_VARIABLE: &str = "OPENAI_API_KEY";
 const MODEL_VARIABLE: &str = "OPENAI_MODEL";
 const EMBEDDING_VARIABLE: &str = "OPENAI_EMBEDDING_MODEL";
 const ADDRESS_VARIABLE: &str = "OPENAI_BASE_URL";
-
-/// A question is better answered from lexical hits than late: its embedding may take this long, retries included.
-const QUERY_BUDGET: Duration = Duration::from_secs(4);
-
-/// A start-up check that takes longer says enough.
-const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Largest list of models that is read.
 const MODELS_BYTES: usize = 4 * 1024 * 1024;
@@ -87,9 +82,9 @@ impl Default for OpenAiOptions {
             passage_prefix: String::new(),
             // The default limit of text-embeddings-inference, the lowest of the servers we know.
             embedding_batch: 32,
-            time_budget: Duration::from_secs(30),
-            first_byte_timeout: Duration::from_secs(60),
-            idle_timeout: Duration::from_secs(60),
+            time_budget: times::ANSWER / times::FIRST_WORD_SHARE,
+            first_byte_timeout: times::ANSWER / times::FIRST_WORD_SHARE,
+            idle_timeout: times::SILENCE,
         }
     }
 }
@@ -289,7 +284,7 @@ impl OpenAi {
         dimensions: Option<usize>,
     ) -> Result<Vec<Vec<f32>>, ProviderError> {
         let budget = match role {
-            EmbedRole::Query => QUERY_BUDGET.min(self.options.time_budget),
+            EmbedRole::Query => times::EMBED_QUESTION.min(self.options.time_budget),
             EmbedRole::Passage => self.options.time_budget,
         };
         let mut attempts = self.attempts(&self.options.embedding_model, &self.embedding, budget);
@@ -360,16 +355,16 @@ impl OpenAi {
 
     /// Looks into the list, which every compatible server has; few describe a single model.
     async fn is_listed(&self, model: &str, variable: &'static str) -> Result<bool, ProviderError> {
-        let response = self.send(Method::GET, "models", None, CHECK_TIMEOUT).await?;
+        let response = self.send(Method::GET, "models", None, times::MODEL_CHECK).await?;
         let response = self.accept(response, model, variable).await?;
-        let reply = self.read_json(response, MODELS_BYTES, CHECK_TIMEOUT).await?;
+        let reply = self.read_json(response, MODELS_BYTES, times::MODEL_CHECK).await?;
         let models = reply.get("data").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         if models.iter().any(|listed| listed.get("id").and_then(Value::as_str) == Some(model)) {
             return Ok(true);
         }
         // Aliases and fine-tuned models are often left out of the list but described when asked for.
         let path = format!("models/{}", path_piece(model));
-        let response = self.send(Method::GET, &path, None, CHECK_TIMEOUT).await?;
+        let response = self.send(Method::GET, &path, None, times::MODEL_CHECK).await?;
         Ok(response.status().is_success())
     }
 

@@ -12,18 +12,7 @@ use jiff::tz::TimeZone;
 use tokio::time::Instant;
 
 use super::ProviderError;
-
-/// Questions that must fail one after the other before a model rests; a single failure is everyday life.
-const FAILURES_IN_A_ROW: u32 = 3;
-
-/// Rest after them: long enough to spare readers, short enough that nobody notices the return late.
-const REST_AFTER_FAILURES: Duration = Duration::from_secs(30);
-
-/// While one question tries a model again after its rest, the others go on without it for so long.
-const TRIAL: Duration = Duration::from_secs(5);
-
-/// Longest wait that a provider may ask for without naming the day: a clock that is wrong must not silence a model.
-const LONGEST_REST: Duration = Duration::from_secs(3600);
+use crate::times;
 
 /// The state of every model that failed lately.
 #[derive(Debug, Default)]
@@ -45,7 +34,7 @@ impl Rests {
         let Some((until, error)) = &mut state.rest else { return Ok(()) };
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            *until = Instant::now() + TRIAL;
+            *until = Instant::now() + times::MODEL_TRIAL;
             // A stated wait is over for everybody; a failing model is tried by one question first.
             if matches!(error, ProviderError::RateLimited { .. }) {
                 state.rest = None;
@@ -71,13 +60,15 @@ impl Rests {
         let state = models.entry(model.to_owned()).or_default();
         let rest = match error {
             ProviderError::RateLimited { daily: true, .. } => rest_of_the_day(unix_seconds()),
-            ProviderError::RateLimited { retry_after: Some(wait), .. } => (*wait).min(LONGEST_REST),
+            ProviderError::RateLimited { retry_after: Some(wait), .. } => {
+                (*wait).min(times::LONGEST_MODEL_REST)
+            }
             ProviderError::Unavailable { .. } | ProviderError::Timeout { .. } => {
                 state.failures += 1;
-                if state.failures < FAILURES_IN_A_ROW {
+                if state.failures < times::MODEL_FAILURES {
                     return;
                 }
-                REST_AFTER_FAILURES
+                times::MODEL_REST
             }
             _ => return,
         };
@@ -161,18 +152,18 @@ mod tests {
     async fn failures_in_a_row_rest_and_one_question_tries_again() {
         let rests = Rests::default();
         let silent = ProviderError::Timeout { provider: PROVIDER, after: Duration::from_secs(9) };
-        for _ in 0..FAILURES_IN_A_ROW {
+        for _ in 0..times::MODEL_FAILURES {
             assert_eq!(rests.check("a"), Ok(()));
             rests.failed("a", &silent);
         }
         assert_eq!(rests.check("a"), Err(silent.clone()));
-        tokio::time::advance(REST_AFTER_FAILURES).await;
+        tokio::time::advance(times::MODEL_REST).await;
         assert_eq!(rests.check("a"), Ok(()), "the trial");
         assert_eq!(rests.check("a"), Err(silent.clone()), "everybody else");
         rests.failed("a", &silent);
-        tokio::time::advance(TRIAL).await;
+        tokio::time::advance(times::MODEL_TRIAL).await;
         assert_eq!(rests.check("a"), Err(silent.clone()), "the trial failed");
-        tokio::time::advance(REST_AFTER_FAILURES).await;
+        tokio::time::advance(times::MODEL_REST).await;
         assert_eq!(rests.check("a"), Ok(()));
         rests.succeeded("a");
         assert_eq!(rests.check("a"), Ok(()));

@@ -12,18 +12,7 @@ use tracing::debug;
 use super::rest::Rests;
 use super::{Allowance, DeltaStream, Provider, ProviderError};
 use crate::status::Gauge;
-
-/// First wait after a failure that named no wait; doubles with each attempt.
-const FIRST_PAUSE: Duration = Duration::from_millis(300);
-
-/// An attempt that has less time than this is not worth starting.
-const SHORTEST_ATTEMPT: Duration = Duration::from_millis(500);
-
-/// Attempts per model for a passing failure, when no other model can take over.
-const LAST_MODEL_ATTEMPTS: u32 = 4;
-
-/// The same when another model stands ready: one second chance, since overload comes in bursts.
-const OTHER_MODEL_ATTEMPTS: u32 = 2;
+use crate::times;
 
 /// The time that one question (or one batch of texts) may take until the first sign of an answer.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +33,7 @@ impl Budget {
 
     /// Whether another attempt is worth starting.
     pub(crate) fn has_time(&self) -> bool {
-        self.remaining() >= SHORTEST_ATTEMPT
+        self.remaining() >= times::SHORTEST_ATTEMPT
     }
 
     /// How long the next attempt may wait for its first byte. While another model waits in line an attempt gets half
@@ -64,7 +53,7 @@ impl Budget {
         others_wait: bool,
         jitter: f32,
     ) -> Option<Duration> {
-        let attempts = if others_wait { OTHER_MODEL_ATTEMPTS } else { LAST_MODEL_ATTEMPTS };
+        let attempts = if others_wait { times::OTHER_MODEL_ATTEMPTS } else { times::LAST_MODEL_ATTEMPTS };
         if !error.retryable() || attempt >= attempts {
             return None;
         }
@@ -75,10 +64,10 @@ impl Budget {
             ProviderError::RateLimited { retry_after: Some(wait), .. } => {
                 *wait + Duration::from_millis(100).mul_f32(jitter)
             }
-            _ => FIRST_PAUSE.saturating_mul(1 << (attempt - 1).min(8)).mul_f32(0.5 + jitter),
+            _ => times::FIRST_PAUSE.saturating_mul(1 << (attempt - 1).min(8)).mul_f32(0.5 + jitter),
         };
         let limit = if others_wait { self.remaining() / 2 } else { self.remaining() };
-        (pause + SHORTEST_ATTEMPT <= limit).then_some(pause)
+        (pause + times::SHORTEST_ATTEMPT <= limit).then_some(pause)
     }
 }
 

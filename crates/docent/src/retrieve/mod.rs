@@ -11,8 +11,8 @@ mod retriever;
 mod topics;
 
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
 
+use crate::times;
 use corpus::Sentence;
 use search::{FieldScores, Index, Ordinal};
 use serde::Serialize;
@@ -122,9 +122,6 @@ pub struct Retrieval {
     /// Why nothing could be searched at all.
     pub unavailable: Option<Unavailable>,
 }
-
-/// Time that one embedding of a question may take before words alone must do.
-const EMBED_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// One search a core at a time: a burst of questions queues here instead of starting a thread each.
 static SEARCHES: LazyLock<Semaphore> =
@@ -240,9 +237,9 @@ async fn question_vector(index: &Index, embedder: &Embedder, text: &str) -> Resu
 
 /// The query's vector; `None` without embedder.
 async fn embed_question(embedder: &Embedder, text: &str) -> Result<Option<Vec<f32>>, String> {
-    match tokio::time::timeout(EMBED_TIMEOUT, embedder.embed(&[text], EmbedRole::Query)).await {
+    match tokio::time::timeout(times::EMBED_AT_MOST, embedder.embed(&[text], EmbedRole::Query)).await {
         Ok(Ok(mut vectors)) => Ok(vectors.pop()),
         Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(format!("no vector within {EMBED_TIMEOUT:?}")),
+        Err(_) => Err(format!("no vector within {:?}", times::EMBED_AT_MOST)),
     }
 }

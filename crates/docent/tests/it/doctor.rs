@@ -10,7 +10,7 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use docent::doctor::{Examination, Report, Status, examine};
 use docent::providers::http_client;
-use doubles::{GeminiDouble, Planned, QdrantDouble};
+use doubles::{GeminiDouble, NeonDouble, Planned, QdrantDouble};
 use futures_util::StreamExt;
 use reqwest::Client;
 use serde_json::{Value, json};
@@ -435,6 +435,58 @@ async fn postgres_is_examined_from_this_machine() {
         let report = check(&closed, &["failed"]).await;
         let outbox = found(&report, "outbox");
         assert!(outbox[0].starts_with("warning 2 records wait in "), "{outbox:?}");
+    }
+}
+
+/// Neon by its pooled and its direct address, over SQL over HTTPS: the double stands in front of a real Postgres.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pooled_address_and_sql_over_https_are_named_as_such() {
+    let Some(postgres) = Postgres::shared().await else { return };
+    let double = NeonDouble::start("127.0.0.1", postgres.port).await.expect("a double");
+    let (database, url) = postgres.database().await;
+    let folder = TempDir::new().expect("a folder");
+    let address = double.address();
+    let place = format!("127.0.0.1:{}", postgres.port);
+    let neon = |host: &str| url.replace(&place, host);
+    let pooled = neon("ep-cool-a1b2-pooler.c-2.us-east-2.aws.neon.tech");
+    let direct = neon("ep-cool-a1b2.us-east-2.aws.neon.tech");
+    let closed = url.replace(&postgres.port.to_string(), &free_port().to_string());
+    let check = async |url: &str, transport: &str, words: &[&str]| {
+        let settings = [
+            ("DATABASE_URL", url),
+            ("DOCENT_POSTGRES_TRANSPORT", transport),
+            ("DOCENT_POSTGRES_HTTPS_URL", address.as_str()),
+        ];
+        let report = local_report(&folder, &settings).await;
+        let found = found(&report, "postgres");
+        assert_eq!(found.len(), 1, "{report:#}");
+        for word in words {
+            assert!(found[0].contains(word), "'{word}' is not in: {}", found[0]);
+        }
+        assert!(!report.to_string().contains("p@ss") && !report.to_string().contains("p%40ss"), "{report}");
+    };
+    let tables = "its tables are not made yet";
+    check(&pooled, "https", &["ok", "-pooler.c-2.", "reached through the pooler over https", "TLS", tables])
+        .await;
+    check(&direct, "https", &["ok", "reached directly over https", "TLS", tables]).await;
+    check(&url, "auto", &["ok", "reached directly over tcp", tables]).await;
+    check(&closed, "auto", &["ok", "reached directly over https", tables]).await;
+    check(&closed, "tcp", &["failed", "cannot connect to 127.0.0.1:", "the way to port 5432"]).await;
+    check(
+        &pooled.replace("p%40ss", "wrong"),
+        "https",
+        &["failed", "check user and password in DATABASE_URL"],
+    )
+    .await;
+    assert_eq!(postgres.contents(&database).await.len(), 0, "nothing is made");
+    for (message, remedy) in [
+        ("Your project has exceeded the compute time quota.", "quota"),
+        ("The endpoint has been disabled. Enable it using Neon API and retry.", "console"),
+        ("The requested endpoint could not be found, or you don't have access to it.", "DATABASE_URL"),
+    ] {
+        double.refuse_next(8, "XX000", message);
+        check(&pooled, "https", &["failed", remedy]).await;
+        double.refuse_none();
     }
 }
 

@@ -7,7 +7,7 @@ use docent::conversations::Conversations;
 use doubles::{Fault, GeminiDouble, Operation, Planned, QdrantDouble, Quota};
 use serde_json::{Value, json};
 
-use crate::support::{QUESTION, Setup, TestServer, eventually};
+use crate::support::{QUESTION, Setup, TestServer, eventually, free_port};
 
 const TOKEN: &str = "an-admin-token-of-a-test";
 
@@ -133,24 +133,43 @@ async fn starting_and_stopping_are_told() {
 #[tokio::test]
 async fn metrics_are_the_owners() {
     let gemini = GeminiDouble::start().await;
-    let server = Setup::new().gemini(&gemini).with("DOCENT_ADMIN_TOKEN", TOKEN).start().await;
+    // Nobody listens there: messages wait.
+    let database = format!("postgresql://me@127.0.0.1:{}/book", free_port());
+    let server = Setup::new()
+        .gemini(&gemini)
+        .with("DOCENT_ADMIN_TOKEN", TOKEN)
+        .with("DOCENT_ANSWER_CACHE", "10")
+        .with("DATABASE_URL", &database)
+        .start()
+        .await;
+    gemini.answer_always("Torque is measured in newton metres [1].");
     server.ask(&json!({"message": QUESTION})).await;
+    server.ask(&json!({"message": QUESTION})).await;
+    gemini.plan(Planned::new(Fault::BadKey).on(Operation::Generate).always());
+    server.ask(&json!({"message": "Which tyres grip?"})).await;
     server.get("/no/such/page?secret=1").send().await.expect("a reply");
     assert_eq!(server.get("/metrics").send().await.expect("a reply").status(), 401);
     let reply = server.get("/metrics").bearer_auth(TOKEN).send().await.expect("a reply");
     assert_eq!(reply.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8");
     let text = reply.text().await.expect("text");
     for line in [
-        "docent_requests_total{route=\"/api/chat\",status=\"200\"} 1",
+        "docent_requests_total{route=\"/api/chat\",status=\"200\"} 3",
         "docent_requests_total{route=\"/metrics\",status=\"401\"} 1",
         "docent_requests_total{route=\"other\",status=\"404\"} 1",
-        "docent_answers_total{outcome=\"answered\"} 1",
-        "docent_first_token_seconds_count 1",
+        "docent_answers_total{outcome=\"answered\"} 3",
+        "docent_degraded_answers_total 1",
+        "docent_first_token_seconds_count 3",
+        "docent_answer_cache_total{result=\"hit\"} 1",
+        "docent_outbox_messages 6",
         "docent_service_uses_total{service=\"gemini\",operation=\"generate\",result=\"ok\"} 1",
-        "docent_model_calls_today 1",
+        "docent_service_uses_total{service=\"gemini\",operation=\"generate\",result=\"unauthorized\"} 1",
+        "docent_service_seconds_count{service=\"gemini\",operation=\"generate\"} 2",
+        "docent_service_up{service=\"gemini\"} 0",
     ] {
         assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
     }
+    let prompt = text.lines().find_map(|line| line.strip_prefix("docent_tokens_total{kind=\"prompt\"} "));
+    assert!(prompt.and_then(|count| count.parse::<u64>().ok()).is_some_and(|count| count > 0), "{text}");
     assert!(text.contains("docent_index_age_seconds ") && !text.contains("secret"), "{text}");
     let closed = TestServer::start().await.get("/metrics").bearer_auth("").send().await.expect("a reply");
     assert_eq!(closed.status(), 403);

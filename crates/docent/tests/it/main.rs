@@ -32,4 +32,5 @@ mod resume;
 mod selections;
 mod sites;
 mod space;
+mod times;
 mod watch;

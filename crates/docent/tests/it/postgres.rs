@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use doubles::NeonDouble;
+use doubles::{Fault, GeminiDouble, NeonDouble};
 use serde_json::{Value, json};
 
 use crate::support::{Postgres, QUESTION, Setup, TestServer, eventually, free_port};
@@ -172,6 +172,25 @@ async fn a_database_that_fell_asleep_costs_the_reader_nothing() {
     }
     settled(&server).await;
     assert_eq!(postgres.contents(&database).await.len(), 8);
+}
+
+/// A hosted database falls asleep only when no transaction is open, and a pooler has few places.
+#[tokio::test]
+async fn no_transaction_is_open_while_an_answer_streams() {
+    let Some(postgres) = Postgres::shared().await else { return };
+    let (database, url) = postgres.database().await;
+    let gemini = GeminiDouble::start().await;
+    let server = Setup::new().gemini(&gemini).with("DATABASE_URL", &url).start().await;
+    settled(&server).await;
+    gemini.fault(Fault::HangAfter { after: 1 });
+    let mut stream = server.stream(&json!({"message": QUESTION})).await;
+    stream.until("token").await;
+    settled(&server).await;
+    let states = format!(
+        "SELECT DISTINCT state FROM pg_stat_activity WHERE application_name = 'docent' AND datname = '{database}'"
+    );
+    assert_eq!(postgres.select("postgres", &states).await, ["idle"], "neither active nor in a transaction");
+    assert_eq!(postgres.contents(&database).await, [QUESTION], "the question is stored already");
 }
 
 #[tokio::test]

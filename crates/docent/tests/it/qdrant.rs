@@ -177,29 +177,71 @@ async fn a_killed_ingest_goes_on_where_it_was() {
     };
     // Each time one write more gets through before the next one hangs and the program is killed.
     for allowed in 0..9 {
-        let before = writes(&qdrant);
-        let mut killed = Running::start(&mut begin());
-        eventually("a write that hangs", async || {
-            if writes(&qdrant) >= before + allowed {
-                qdrant.plan(Planned::new(Fault::Hang).on(Operation::Write));
-            }
-            let hangs = qdrant.requests().iter().any(|request| {
-                request.operation == Operation::Write
-                    && request.completed.is_none()
-                    && request.disconnected.is_none()
-            });
-            (hangs || qdrant.alias(NAME).is_some()).then_some(())
-        })
-        .await;
-        killed.kill();
-        let control = qdrant.control();
-        control.reset();
+        kill_at_a_write(&qdrant, &mut begin(), allowed, async || qdrant.alias(NAME).is_some()).await;
     }
     report(&mut begin());
     assert_eq!(contents(&qdrant, NAME).len(), 400);
     qdrant.control().reset();
     assert_eq!(report(&mut begin())["qdrant"]["unchanged"], 400);
     assert_eq!(writes(&qdrant), 0);
+}
+
+/// Runs an ingest until a write hangs after so many others, or until it is `done`, and kills it.
+async fn kill_at_a_write(
+    qdrant: &QdrantDouble,
+    begin: &mut Command,
+    allowed: usize,
+    done: impl AsyncFn() -> bool,
+) {
+    let before = writes(qdrant);
+    let mut killed = Running::start(begin);
+    eventually("a write that hangs", async || {
+        if writes(qdrant) >= before + allowed {
+            qdrant.plan(Planned::new(Fault::Hang).on(Operation::Write));
+        }
+        let hangs = qdrant.requests().iter().any(|request| {
+            request.operation == Operation::Write
+                && request.completed.is_none()
+                && request.disconnected.is_none()
+        });
+        (hangs || done().await).then_some(())
+    })
+    .await;
+    killed.kill();
+    qdrant.control().reset();
+}
+
+/// Another embedder, and a kill at every write on the way: readers are led to a whole book at every moment.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_re_index_that_is_killed_leads_nobody_to_half_a_book() {
+    let (qdrant, gemini) = (QdrantDouble::start().await, doubles::GeminiDouble::start().await);
+    let folder = TempDir::new().expect("a folder");
+    let sections: String =
+        (0..300).map(|n| format!("## Part {n}\n\nThe part number {n} weighs {} grams.\n\n", n * 3)).collect();
+    write_book(&folder.path().join("book"), &[("docs/parts.md", &format!("# Parts\n\n{sections}"))]);
+    report(ingest(folder.path(), &qdrant).env("DOCENT_EMBEDDER", "none"));
+    let blue = qdrant.alias(NAME).expect("an alias");
+    let begin = || {
+        let mut command = ingest(folder.path(), &qdrant);
+        command
+            .env("DOCENT_EMBEDDER", "gemini")
+            .env("DOCENT_EMBEDDING_DIMENSIONS", "64")
+            .env("DOCENT_EMBEDDINGS_PER_MINUTE", "0")
+            .env("GEMINI_API_KEY", gemini.key())
+            .env("DOCENT_GEMINI_BASE_URL", gemini.base_url());
+        command
+    };
+    for allowed in 0..5 {
+        let moved = async || qdrant.alias(NAME).is_some_and(|target| target != blue);
+        kill_at_a_write(&qdrant, &mut begin(), allowed, moved).await;
+        assert_eq!(contents(&qdrant, NAME).len(), 300, "after {allowed} writes");
+    }
+    report(&mut begin());
+    let green = qdrant.alias(NAME).expect("an alias");
+    assert_ne!(green, blue);
+    assert_eq!(contents(&qdrant, NAME).len(), 300);
+    report(&mut begin());
+    assert_eq!(qdrant.collections(), [green], "the old one is gone");
 }
 
 #[tokio::test(flavor = "multi_thread")]

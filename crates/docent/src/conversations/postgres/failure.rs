@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use crate::status::Trouble;
+use crate::times;
 
 /// Why the database did not do what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -158,9 +159,8 @@ impl DatabaseError {
     /// When another try makes sense, after `failures` of them in a row.
     pub(super) fn wait(&self, failures: u32) -> Duration {
         let (first, most) = match self.kind {
-            // A wrong password does not get right by itself, and every try may be counted against us.
-            Kind::Refused | Kind::Spent => (Duration::from_secs(60), Duration::from_secs(900)),
-            _ => (Duration::from_millis(250), Duration::from_secs(15)),
+            Kind::Refused | Kind::Spent => times::DELIVER_AGAIN_LATER,
+            _ => times::DELIVER_AGAIN,
         };
         first.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(most)
     }

@@ -15,24 +15,7 @@ use super::tcp::{self, Lane};
 use super::{PostgresOptions, Row, Statement, statements};
 use crate::database::{Database, Transport};
 use crate::status::{Gauge, Service};
-
-/// A connection must come about within this; a sleeping database needs a few seconds of it.
-const CONNECT: Duration = Duration::from_secs(12);
-
-/// The same where HTTPS may stand in: a closed port swallows packets, and readers wait meanwhile.
-const PROBE: Duration = Duration::from_secs(5);
-
-/// Longest silence over HTTPS.
-const REQUEST: Duration = Duration::from_secs(15);
-
-/// Tries on a database that wakes up or is busy, and the pause after the first; it doubles.
-const TRIES: u32 = 4;
-const PAUSE: Duration = Duration::from_millis(250);
-
-/// How long a database that failed is not asked by readers, after its first failure; it doubles with each. The outbox
-/// goes on trying, and a success ends it.
-const AWAY: Duration = Duration::from_secs(2);
-const LONGEST_AWAY: Duration = Duration::from_secs(60);
+use crate::times;
 
 /// Whose connection a statement takes: a long read must not hold up the writes, nor the other way round.
 #[derive(Debug, Clone, Copy)]
@@ -111,7 +94,8 @@ impl Link {
     /// The failure of a database that failed a moment ago.
     pub(super) fn away(&self) -> Option<DatabaseError> {
         let facts = self.facts();
-        let away = AWAY.saturating_mul(1 << facts.failures.saturating_sub(1).min(8)).min(LONGEST_AWAY);
+        let (first, longest) = times::POSTGRES_AWAY;
+        let away = first.saturating_mul(1 << facts.failures.saturating_sub(1).min(8)).min(longest);
         facts.failure.filter(|(_, at)| at.elapsed() < away).map(|(error, _)| error)
     }
 
@@ -179,11 +163,11 @@ impl Link {
     }
 
     async fn patient_run(&self, lane: Use, statement: &Statement<'_>) -> Result<Vec<Row>, DatabaseError> {
-        let mut pause = PAUSE;
+        let mut pause = times::POSTGRES_PAUSE;
         let mut tries = 1;
         loop {
             match self.run_once(lane, statement).await {
-                Err(error) if error.kind == Kind::Busy && tries < TRIES => {
+                Err(error) if error.kind == Kind::Busy && tries < times::POSTGRES_ATTEMPTS => {
                     tokio::time::sleep(pause + jitter(pause)).await;
                     pause *= 2;
                     tries += 1;
@@ -196,11 +180,11 @@ impl Link {
     async fn run_once(&self, lane: Use, statement: &Statement<'_>) -> Result<Vec<Row>, DatabaseError> {
         let chosen = self.wanted.or_else(|| self.facts().transport);
         match (chosen, &self.https) {
-            (Some(Transport::Https), Some(https)) => https.run(statement, REQUEST).await,
+            (Some(Transport::Https), Some(https)) => https.run(statement, times::POSTGRES_REQUEST).await,
             // Nothing is decided: port 5432 first, HTTPS when it is closed.
-            (None, Some(https)) => match self.run_tcp(lane, statement, PROBE).await {
+            (None, Some(https)) => match self.run_tcp(lane, statement, times::POSTGRES_PROBE).await {
                 Err(closed) if closed.kind == Kind::Unreachable => {
-                    let result = https.run(statement, REQUEST).await;
+                    let result = https.run(statement, times::POSTGRES_REQUEST).await;
                     if result.as_ref().err().is_none_or(|error| error.kind != Kind::Unreachable) {
                         tracing::info!("{closed}; using SQL over HTTPS at {} instead", https.host());
                         self.facts_locked().transport = Some(Transport::Https);
@@ -214,7 +198,7 @@ impl Link {
                     result
                 }
             },
-            _ => self.run_tcp(lane, statement, CONNECT).await,
+            _ => self.run_tcp(lane, statement, times::POSTGRES_CONNECT).await,
         }
     }
 

@@ -24,29 +24,11 @@ use super::{ConversationId, Feedback, Message, MessageId, Role, StoreError, read
 use crate::answer::Outcome;
 use crate::database::{Database, Transport};
 use crate::status::Services;
+use crate::times;
 pub use failure::DatabaseError;
 use failure::Kind;
 use link::{Link, Use};
 pub use look::{DatabaseLook, look};
-
-/// How long a turn waits for its message to arrive before it leaves it to the outbox. A database that is awake needs a few
-/// hundredths of it.
-const DELIVERY: Duration = Duration::from_millis(500);
-
-/// How long a reader who deletes or judges something waits for the database's word on whether it was there.
-const REPLY: Duration = Duration::from_secs(5);
-
-/// The same when the outbox cannot be written: the database is the only place left.
-const ONLY_DELIVERY: Duration = Duration::from_secs(3);
-
-/// How long a reader waits for a conversation; a database that wakes up needs a few seconds.
-const READ: Duration = Duration::from_secs(5);
-
-/// How long one delivery may take.
-const WRITE: Duration = Duration::from_secs(30);
-
-/// How long the last messages may take to arrive before the program ends; the journal keeps the others.
-const CLOSE: Duration = Duration::from_secs(5);
 
 /// The one column of a row, as text.
 type Row = Option<String>;
@@ -123,7 +105,7 @@ impl PostgresStore {
         let nobody = uuid::Uuid::nil().to_string();
         let statement = Statement { sql: statements::EXISTS, parameters: &[&nobody] };
         // Health and log are told by the link.
-        let _ = self.0.link.run(Use::Read, statement, WRITE).await;
+        let _ = self.0.link.run(Use::Read, statement, times::WRITE).await;
     }
 
     pub(super) fn state(&self) -> PostgresState {
@@ -168,7 +150,7 @@ impl PostgresStore {
     /// Waits a moment for an accepted message to arrive; in the outbox it is as good as stored.
     pub(super) async fn stored(&self, accepted: Accepted) -> Result<(), StoreError> {
         let doing = "writing to table messages";
-        if self.settle(accepted, DELIVERY, doing).await? {
+        if self.settle(accepted, times::DELIVERY, doing).await? {
             return Ok(());
         }
         let words = "the database refuses the message; it was written beside the outbox, see the log";
@@ -194,7 +176,7 @@ impl PostgresStore {
                 Err(error) => tracing::error!("the outbox cannot be written: {error}"),
             }
         }
-        match tokio::time::timeout(ONLY_DELIVERY, &mut accepted.delivered).await {
+        match tokio::time::timeout(times::ONLY_DELIVERY, &mut accepted.delivered).await {
             Ok(Ok(answer)) => Ok(answer),
             _ => {
                 let words = "neither the database nor the outbox takes it; see the log".to_owned();
@@ -253,21 +235,21 @@ impl PostgresStore {
     pub(super) async fn forget(&self, conversation: ConversationId) -> Result<bool, StoreError> {
         let waited = !self.0.outbox.pending(conversation).messages.is_empty();
         let accepted = self.take(Entry::Forget(conversation), "deleting from table conversations")?;
-        let gone = self.settle(accepted, REPLY, "deleting from table conversations").await?;
+        let gone = self.settle(accepted, times::REPLY, "deleting from table conversations").await?;
         Ok(gone || waited)
     }
 
     pub(super) async fn save_feedback(&self, feedback: &Feedback) -> Result<bool, StoreError> {
         let waits = self.0.outbox.holds_answer(feedback.message);
         let accepted = self.take(Entry::Feedback(FeedbackRow::new(feedback)), "writing to table feedback")?;
-        let kept = self.settle(accepted, REPLY, "writing to table feedback").await?;
+        let kept = self.settle(accepted, times::REPLY, "writing to table feedback").await?;
         Ok(kept || waits)
     }
 
     /// Gives what waits a last chance, then lets go of the database.
     pub(super) async fn close(&self) {
         if self.0.link.away().is_none() {
-            let _ = tokio::time::timeout(CLOSE, self.0.outbox.emptied()).await;
+            let _ = tokio::time::timeout(times::LAST_MESSAGES, self.0.outbox.emptied()).await;
         }
         let left = self.0.outbox.depth().entries;
         if left > 0 {
@@ -293,7 +275,7 @@ impl PostgresStore {
         // Readers need not wait for what is known to be away.
         let result = match self.0.link.away() {
             Some(error) => Err(error),
-            None => self.0.link.run(Use::Read, Statement { sql, parameters }, READ).await,
+            None => self.0.link.run(Use::Read, Statement { sql, parameters }, times::READ).await,
         };
         result.map_err(|error| StoreError::new(doing, error))
     }
@@ -363,7 +345,8 @@ impl PostgresStore {
             }
             Some(Entry::Message(_)) => (statements::SAVE, rows_of(batch)),
         };
-        let rows = self.0.link.run(Use::Write, Statement { sql, parameters: &[&parameter] }, WRITE).await?;
+        let rows =
+            self.0.link.run(Use::Write, Statement { sql, parameters: &[&parameter] }, times::WRITE).await?;
         Ok(sql == statements::SAVE || !rows.is_empty())
     }
 }

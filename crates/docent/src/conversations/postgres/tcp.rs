@@ -27,9 +27,7 @@ use tokio_rustls::TlsConnector;
 use super::failure::{DatabaseError, Kind};
 use super::{Row, Statement};
 use crate::database::{Database, Host, Tls};
-
-/// An unused connection is closed after this: far below the five minutes after which hosted databases fall asleep.
-const IDLE: Duration = Duration::from_secs(60);
+use crate::times;
 
 /// One connection, opened when it is needed and closed when it is not. Statements of several callers share it: they are
 /// sent at once and answered in order.
@@ -74,7 +72,7 @@ impl Lane {
     }
 
     async fn close_when_idle(self, watched: std::sync::Weak<Client>) {
-        let mut until = Instant::now() + IDLE;
+        let mut until = Instant::now() + times::POSTGRES_IDLE;
         loop {
             tokio::time::sleep_until(until).await;
             let mut lane = self.0.lock().await;
@@ -82,10 +80,10 @@ impl Lane {
             else {
                 return;
             };
-            until = open.used + IDLE;
+            until = open.used + times::POSTGRES_IDLE;
             // Someone else holds it: a statement is under way.
             if Arc::strong_count(&open.client) > 1 {
-                until = Instant::now() + IDLE;
+                until = Instant::now() + times::POSTGRES_IDLE;
             } else if until <= Instant::now() {
                 *lane = None;
                 return;
@@ -166,8 +164,7 @@ where
 /// Connects to the first address that answers, IPv4 before IPv6.
 async fn open(host: &str, port: u16) -> Result<TcpStream, DatabaseError> {
     let found = tokio::net::lookup_host((host, port)).await.map_err(|error| unreachable(host, &error))?;
-    let mut addresses: Vec<SocketAddr> = found.collect();
-    addresses.sort_by_key(SocketAddr::is_ipv6);
+    let addresses = ipv4_first(found);
     let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for address in addresses {
         match TcpStream::connect(address).await {
@@ -179,6 +176,13 @@ async fn open(host: &str, port: u16) -> Result<TcpStream, DatabaseError> {
         }
     }
     Err(unreachable(&format!("{host}:{port}"), &failure))
+}
+
+/// The addresses of a host in the order in which they are tried.
+fn ipv4_first(found: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
+    let mut addresses: Vec<SocketAddr> = found.collect();
+    addresses.sort_by_key(SocketAddr::is_ipv6);
+    addresses
 }
 
 fn unreachable(place: &str, error: &io::Error) -> DatabaseError {
@@ -262,5 +266,46 @@ impl AsyncWrite for Secured {
 impl TlsStream for Secured {
     fn channel_binding(&self) -> Binding {
         Binding::none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Asks for TLS as Postgres is asked.
+    const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
+
+    #[test]
+    fn ipv4_comes_first_and_the_order_stays_otherwise() {
+        let found = ["[2001:db8::1]:5432", "192.0.2.7:5432", "[2001:db8::2]:5432", "192.0.2.3:5432"];
+        let found = found.map(|address| address.parse().expect("an address"));
+        let order: Vec<String> = ipv4_first(found.into_iter()).iter().map(SocketAddr::to_string).collect();
+        assert_eq!(order, ["192.0.2.7:5432", "192.0.2.3:5432", "[2001:db8::1]:5432", "[2001:db8::2]:5432"]);
+    }
+
+    /// Hosted databases route by the name in the handshake: it must be the host of the address.
+    #[tokio::test]
+    async fn the_handshake_names_the_host() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            let mut request = [0; 8];
+            stream.read_exact(&mut request).await.expect("a request");
+            assert_eq!(request, SSL_REQUEST);
+            stream.write_all(b"S").await.expect("a yes");
+            let acceptor = tokio_rustls::LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream);
+            let hello = acceptor.await.expect("a handshake");
+            hello.client_hello().server_name().map(str::to_owned)
+        });
+        let pasted =
+            format!("postgresql://me:x@localhost:{port}/book?sslmode=require&channel_binding=require");
+        let database = Database::parse(&pasted).expect("an address");
+        assert!(connect(&database, Duration::from_secs(20)).await.is_err(), "nobody goes on after the hello");
+        assert_eq!(server.await.expect("no panic").as_deref(), Some("localhost"));
     }
 }

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::http::{ERROR_BODY_BYTES, key_header, read_body, send, trim_base};
 use super::{Provider, Secret};
+use crate::times;
 
 pub use error::QdrantError;
 
@@ -23,9 +24,6 @@ const OWN_PORT: u16 = 6333;
 
 /// Largest reply that is read; a page of points with vectors has some megabytes.
 const REPLY_BYTES: usize = 64 * 1024 * 1024;
-
-/// Attempts of a call that has time.
-const PATIENT_ATTEMPTS: u32 = 6;
 
 /// First wait between them, doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -267,7 +265,7 @@ impl Qdrant {
         let body = body.map(Value::to_string);
         let (limit, attempts) = match patience {
             Patience::Reader(limit) => (limit, 1),
-            Patience::Batch(limit) => (limit, PATIENT_ATTEMPTS),
+            Patience::Batch(limit) => (limit, times::QDRANT_ATTEMPTS),
         };
         let mut attempt = 0;
         loop {

@@ -2,23 +2,11 @@
 //! ones, Qdrant is left alone for a while; then one question, or a look in the background, tries again.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::Unavailable;
-
-/// Passing failures in a row before it rests: one is everyday life, and each costs a reader the whole wait.
-const FAILURES_IN_A_ROW: u32 = 2;
-
-/// Rest after a failure: short enough that nobody notices the return late.
-const REST: Duration = Duration::from_secs(30);
-
-/// While somebody tries again, the others go on without for so long.
-const TRIAL: Duration = Duration::from_secs(10);
-
-/// Longest wait that a rate limit may ask for.
-const LONGEST_REST: Duration = Duration::from_secs(60);
+use crate::times;
 
 /// Whether Qdrant may be asked.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,7 +35,7 @@ impl Breaker {
         if *until > Instant::now() {
             return Permit::Rest(why.clone());
         }
-        *until = Instant::now() + TRIAL;
+        *until = Instant::now() + times::QDRANT_TRIAL;
         Permit::Try(why.clone())
     }
 
@@ -60,11 +48,11 @@ impl Breaker {
         state.failures += 1;
         let rest = match why {
             Unavailable::Qdrant(error) if error.retryable() => match error.retry_after() {
-                Some(wait) => wait.min(LONGEST_REST),
-                None if state.failures < FAILURES_IN_A_ROW && state.rest.is_none() => return,
-                None => REST,
+                Some(wait) => wait.min(times::LONGEST_QDRANT_REST),
+                None if state.failures < times::QDRANT_FAILURES && state.rest.is_none() => return,
+                None => times::QDRANT_REST,
             },
-            _ => REST,
+            _ => times::QDRANT_REST,
         };
         state.rest = Some((Instant::now() + rest, why.clone()));
     }
@@ -76,6 +64,8 @@ impl Breaker {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::providers::qdrant::QdrantError;
 
@@ -86,18 +76,18 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_hung_cluster_costs_two_readers_and_then_one_now_and_then() {
         let breaker = Breaker::default();
-        for _ in 0..FAILURES_IN_A_ROW {
+        for _ in 0..times::QDRANT_FAILURES {
             assert_eq!(breaker.permit(), Permit::Ask);
             breaker.failed(&silent());
         }
         assert_eq!(breaker.permit(), Permit::Rest(silent()));
-        tokio::time::advance(REST).await;
+        tokio::time::advance(times::QDRANT_REST).await;
         assert_eq!(breaker.permit(), Permit::Try(silent()));
         assert_eq!(breaker.permit(), Permit::Rest(silent()), "everybody else");
         breaker.failed(&silent());
-        tokio::time::advance(TRIAL).await;
+        tokio::time::advance(times::QDRANT_TRIAL).await;
         assert_eq!(breaker.permit(), Permit::Rest(silent()), "the trial failed");
-        tokio::time::advance(REST).await;
+        tokio::time::advance(times::QDRANT_REST).await;
         assert_eq!(breaker.permit(), Permit::Try(silent()));
         breaker.succeeded();
         assert_eq!(breaker.permit(), Permit::Ask);

@@ -11,7 +11,6 @@ pub mod scheme;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
 use search::Index;
 use tokio::time::Instant;
@@ -21,23 +20,10 @@ use super::{
 };
 use crate::providers::qdrant::{Patience, Qdrant, QdrantError};
 use crate::status::{Gauge, Service, Services, Trouble};
+use crate::times;
 use breaker::{Breaker, Permit};
 use opened::Opened;
 pub use opened::Vectors;
-
-/// Time that Qdrant may take for one question. A free cluster on another continent needs some 300 ms; what takes longer
-/// than this is better answered from the index file.
-const QUESTION: Duration = Duration::from_secs(3);
-
-/// Time of that which may go by until the pages around the passages are there. Without them an answer has a little less to
-/// stand on, which is better than a slow one.
-const PAGES: Duration = Duration::from_secs(1);
-
-/// Time for the first look at the collection, at the start.
-const START: Duration = Duration::from_secs(6);
-
-/// How long a look at the collection is good for: an ingest elsewhere is noticed within this time.
-const FRESH: Duration = Duration::from_secs(60);
 
 /// What a use is called in metrics: a question, and a look at the collection.
 const SEARCH: &str = "search";
@@ -172,8 +158,9 @@ impl QdrantRetriever {
     /// Why it cannot be searched; the retriever goes on trying by itself.
     pub async fn start(&self) -> Result<(), Unavailable> {
         let began = Instant::now();
-        let looked = tokio::time::timeout(START, self.look(Patience::Reader(START))).await;
-        let looked = looked.unwrap_or(Err(QdrantError::Timeout { after: START }.into()));
+        let looked =
+            tokio::time::timeout(times::QDRANT_START, self.look(Patience::Reader(times::QDRANT_START))).await;
+        let looked = looked.unwrap_or(Err(QdrantError::Timeout { after: times::QDRANT_START }.into()));
         self.tell(LOOK, began, looked.as_ref().err());
         looked.map(drop)
     }
@@ -181,7 +168,7 @@ impl QdrantRetriever {
     /// Looks again now: an ingest has just changed the collection.
     pub async fn refresh(&self) {
         let began = Instant::now();
-        let looked = self.look(Patience::Reader(START)).await;
+        let looked = self.look(Patience::Reader(times::QDRANT_START)).await;
         self.tell(LOOK, began, looked.as_ref().err());
     }
 
@@ -265,24 +252,25 @@ impl QdrantRetriever {
     ) -> Result<Retrieval, Unavailable> {
         let mut opened = match self.opened() {
             Some((looked, opened)) => {
-                if looked.elapsed() > FRESH {
+                if looked.elapsed() > times::QDRANT_FRESH {
                     self.look_in_background();
                 }
                 opened
             }
-            None => self.look(Patience::Reader(QUESTION)).await?,
+            None => self.look(Patience::Reader(times::QDRANT_QUESTION)).await?,
         };
         let (vector, degraded) = self.vector(&opened, embedder, query).await;
         let began = Instant::now();
-        let asked = found::ask(&self.0.client, &opened, query, vector.as_deref(), QUESTION).await;
+        let asked =
+            found::ask(&self.0.client, &opened, query, vector.as_deref(), times::QDRANT_QUESTION).await;
         let answer = match asked {
             // The collection was replaced since the last look.
             Err(Unavailable::Qdrant(QdrantError::Missing { .. } | QdrantError::Refused { .. })) => {
-                opened = self.look(Patience::Reader(QUESTION)).await?;
+                opened = self.look(Patience::Reader(times::QDRANT_QUESTION)).await?;
                 let vector = vector.filter(|vector| {
                     opened.dense.as_ref().is_some_and(|(_, dimensions)| *dimensions == vector.len())
                 });
-                found::ask(&self.0.client, &opened, query, vector.as_deref(), QUESTION).await?
+                found::ask(&self.0.client, &opened, query, vector.as_deref(), times::QDRANT_QUESTION).await?
             }
             asked => asked?,
         };
@@ -292,7 +280,7 @@ impl QdrantRetriever {
             return Ok(found);
         }
         // A collection that is slow today gives what it can.
-        let limit = PAGES.min(QUESTION.saturating_sub(began.elapsed()));
+        let limit = times::QDRANT_PAGES.min(times::QDRANT_QUESTION.saturating_sub(began.elapsed()));
         match pages::fetch(&self.0.client, &weighing.opened, &found.passages, limit).await {
             Ok(points) => {
                 let points = pages::unknown(points, &answer.points);
