@@ -18,8 +18,8 @@ const tokens = [];
 for (let text = SECTION; tokens.length < count; text += SECTION) tokens.push(...SECTION.match(/[^]{1,4}/g));
 tokens.length = count;
 
-const OURS = `import { MarkdownStream } from ${JSON.stringify(here('../widget/src/render.ts'))};
-window.ours = { begin: (root) => new MarkdownStream(root, {}), step: (stream, token) => stream.push(token), end: () => {} };`;
+const OURS = `import { markdownStream } from ${JSON.stringify(here('../widget/src/render.ts'))};
+window.ours = { begin: (root) => markdownStream(root, {}), step: (stream, token) => stream.push(token), end: () => {} };`;
 const THEIRS = `import { createElement } from 'react'; import { flushSync } from 'react-dom'; import { createRoot } from 'react-dom/client'; import { Streamdown } from 'streamdown';
 window.streamdown = { begin: (node) => ({ root: createRoot(node), text: '' }),
   step: (state, token) => { state.text += token; flushSync(() => state.root.render(createElement(Streamdown, null, state.text))); },

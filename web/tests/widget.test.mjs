@@ -54,6 +54,13 @@ check('an answer streams with its citations, code, table and follow-ups', '/', {
   assert.equal(await page.locator('docent-chat .unseen[role=status]').textContent().then((text) => text.startsWith('Answer: Docent needs nothing')), true);
 });
 
+check('on a page of its own the chat fills the window, and the field stays at its foot', '/', { viewport: { width: 360, height: 740 } }, async (page) => {
+  const foot = () => page.locator('docent-chat footer').evaluate((element) => Math.round(innerHeight - element.getBoundingClientRect().bottom));
+  assert.equal(await foot(), 0);
+  await ask(page, 'How do I install Docent?');
+  assert.equal(await foot(), 0);
+});
+
 check('the log does not chatter while it grows', '/', { server: { pace: 20 } }, async (page) => {
   assert.equal(await page.getByRole('log').getAttribute('aria-live'), 'off');
   await page.evaluate(() => {
@@ -426,6 +433,12 @@ check('a page in Arabic loads Arabic alone, and no English is seen before it', '
   assert.equal(shifted, 0);
 });
 
+check('the page of its own speaks the reader\'s language', '/', { locale: 'ar-EG' }, async (page) => {
+  await page.getByRole('textbox', { name: 'اطرح سؤالًا…' }).waitFor();
+  assert.equal(standin.state.words.length, 1);
+  await assertAccessible(page, 'hosted page in Arabic');
+});
+
 check('a page in English asks for no words', '/plain', {}, async (page) => {
   await open(page);
   assert.deepEqual(standin.state.words, []);
@@ -443,6 +456,8 @@ for (const [what, wordless, errors] of [
     await open(page);
     await ask(page, 'How do I install Docent?');
     assert.equal(standin.state.words.length, 1);
+    assert.equal(await page.locator('docent-chat .root').getAttribute('lang'), 'en');
+    assert.equal(await page.locator('docent-chat .root').getAttribute('dir'), 'ltr');
   });
 }
 

@@ -7,7 +7,7 @@ import { build } from 'esbuild';
 import { minify } from 'terser';
 import zopfli from '@gfx/zopfli';
 import { brotliCompressSync, brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -15,13 +15,13 @@ const asset = (name) => here('../../crates/docent/assets/' + name);
 const budget = JSON.parse(readFileSync(here('budget.json'), 'utf8'));
 const check = process.argv.includes('--check');
 
-/** Drops what only the source needs in the stylesheet: line ends and spaces around punctuation. */
+/** Drops what only the source needs in the stylesheet: comments, line ends, and the names of variables that are not for pages. */
 const minifyStyles = {
   name: 'styles',
   setup(builder) {
     builder.onLoad({ filter: /styles\.ts$/ }, ({ path }) => ({
       loader: 'ts',
-      contents: readFileSync(path, 'utf8').replace(/(?<=css \*\/ )`([^`]*)`/, (_, css) => JSON.stringify(css.replace(/\/\*.*?\*\//g, '').replace(/\s*\n\s*/g, ''))),
+      contents: readFileSync(path, 'utf8').replace(/(?<=css \*\/ )`([^`]*)`/, (_, css) => JSON.stringify(shortened(css.replace(/\/\*.*?\*\//g, '').replace(/\s*\n\s*/g, '')))),
     }));
   },
 };
@@ -37,14 +37,35 @@ const words = Object.fromEntries(Object.keys(languages).sort().map((language) =>
 const version = Buffer.concat(Object.values(words))
   .reduce((hash, byte) => BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n), 0xcbf29ce484222325n).toString(16).padStart(16, '0');
 
+function shortened(css) {
+  const own = new Set(css.match(/(?<![\w-])--[a-z]+(?=:)/g));
+  const names = [...own].map((name, at) => [name, '--' + String.fromCharCode(97 + at)]);
+  return css.replace(/--[a-z]+(?![\w-])/g, (name) => Object.fromEntries(names)[name] ?? name);
+}
+
+/**
+ * Properties of our own objects that may have any name. What is public, goes over the wire or fills a hole of a string must
+ * not stand here, nor what is a name of the browser's own.
+ */
+const INNER = `article blocks citation client closes conversation current follow free given glyph grown headingShift isCitation last level
+  loose memory online opened opens preview remember restart retire run sleep started strings wasOpen words`.split(/\s+/);
+const library = fileURLToPath(new URL('.', import.meta.resolve('typescript')));
+const declared = readdirSync(library).filter((name) => /^lib\.(dom|es).*\.d\.ts$/.test(name))
+  .flatMap((name) => [...readFileSync(library + name, 'utf8').matchAll(/^\s+(?:readonly |get |set )?(\w+)\??[(:<]/gm)].map((match) => match[1]));
+const taken = INNER.filter((name) => declared.includes(name) || JSON.stringify(en).includes(`{${name}}`));
+if (taken.length) {
+  console.error(`INNER in build.mjs must not hold ${taken}: the browser or a string has that name too`);
+  process.exit(1);
+}
+
 async function bundle(entry, format) {
   const result = await build({
     entryPoints: [here(`src/${entry}.ts`)], bundle: true, minify: true, format, target: 'es2022', write: false,
-    charset: 'utf8', legalComments: 'none', plugins: [minifyStyles], logLevel: 'warning', define: { WORDS_VERSION: JSON.stringify(version) },
+    charset: 'utf8', mangleProps: new RegExp(`^(${INNER.join('|')})$`), legalComments: 'none', plugins: [minifyStyles], logLevel: 'warning', define: { WORDS_VERSION: JSON.stringify(version) },
   });
   // A second pass finds some two per cent that esbuild leaves.
   const { code } = await minify(result.outputFiles[0].text, {
-    ecma: 2020, module: format === 'esm', toplevel: true, compress: { passes: 3, unsafe_arrows: true, pure_getters: true, keep_fargs: false, hoist_funs: true },
+    ecma: 2020, module: format === 'esm', toplevel: true, compress: { passes: 2, sequences: false, unsafe_arrows: true, pure_getters: true, keep_fargs: false, hoist_funs: true },
     format: { preamble: '/* Docent widget, Apache-2.0 */' },
   });
   return Buffer.from(code + '\n');

@@ -21,7 +21,6 @@ const RULE = /^ {0,3}([-*_])\s*(?:\1\s*){2,}$/;
 const QUOTE = /^ {0,3}> ?/;
 /** Its first group is what stands before the item's text, unless that is code. */
 const ITEM = /^( {0,3}([-+*]|\d{1,9}[.)])(?: {1,4}(?! )| (?= )|\s*$))/;
-const UNDERLINE = /^ {0,3}(=+|-+)\s*$/;
 const DELIMITERS = /^ {0,3}\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$/;
 
 const isBlank = (line: string | undefined): boolean => line?.trim() === '';
@@ -122,7 +121,7 @@ function table(lines: string[], from: number): Block | null {
   const titles = cells(lines[from]!);
   const delimiters = lines[from + 1] ?? '';
   if (!lines[from]!.includes('|') || !/[|:]/.test(delimiters) || !DELIMITERS.test(delimiters) || ITEM.test(delimiters)) return null;
-  const align = cells(delimiters).map((cell) => (/^:-*:$/.test(cell) ? 'center' : cell.endsWith(':') ? 'right' : cell[0] === ':' ? 'left' : ''));
+  const align = cells(delimiters).map((cell) => ['', 'left', 'right', 'center'][Number(cell[0] === ':') + 2 * Number(cell.endsWith(':'))]!);
   if (titles.length !== align.length) return null;
   let to = from + 2;
   while (to < lines.length && !isBlank(lines[to]) && indent(lines[to]!) < 4 && !interrupts(lines, to, 0, false)) to++;
@@ -144,12 +143,6 @@ function interrupts(lines: string[], at: number, depth: number, tables = true): 
 
 function paragraph(lines: string[], from: number, depth: number): Block {
   let to = from + 1;
-  let level = 0;
-  for (; to < lines.length && !isBlank(lines[to]); to++) {
-    const [, underline] = UNDERLINE.exec(lines[to]!) ?? [];
-    if (underline) level = underline[0] === '=' ? 1 : 2;
-    if (underline || interrupts(lines, to, depth)) break;
-  }
-  const text = lines.slice(from, to).map((line) => line.trimStart()).join('\n').trimEnd();
-  return level ? { type: 'heading', level, text, from, to: to + 1 } : { type: 'paragraph', text, from, to };
+  while (to < lines.length && !isBlank(lines[to]) && !interrupts(lines, to, depth)) to++;
+  return { type: 'paragraph', text: lines.slice(from, to).map((line) => line.trimStart()).join('\n').trimEnd(), from, to };
 }

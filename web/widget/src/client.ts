@@ -1,7 +1,7 @@
 // Asks the server and keeps asking until there is an answer or a reason: waits while a Space wakes or the reader is
 // offline, and takes up a cut stream where it broke. Knows no DOM; what happens is told as a stream of `Progress`.
 
-import { list, readEvent, readSources, SseDecoder, text, type ChatEvent, type Source } from './transcript.ts';
+import { list, readEvent, readSources, sseDecoder, text, texts, type ChatEvent, type Source } from './transcript.ts';
 
 /** The body of `POST api/chat`. */
 export interface Question {
@@ -27,6 +27,14 @@ export interface StoredMessage {
   content: string;
   sources: Source[];
   outcome?: string;
+}
+
+/** A reader's verdict, as `POST api/feedback` takes it. */
+export interface Verdict {
+  message_id: string;
+  helpful: boolean;
+  reason?: string;
+  note?: string;
 }
 
 /** Time and network are values, so that tests run without waiting. */
@@ -55,138 +63,126 @@ declare const WORDS_VERSION: string;
 const browser: Surroundings = {
   fetch: (...input) => fetch(...input),
   sleep: (milliseconds, signal) =>
-    new Promise((resolve) => {
+    new Promise<any>((resolve) => {
       setTimeout(resolve, milliseconds);
-      signal.addEventListener('abort', () => resolve(), { once: true });
+      signal.addEventListener('abort', resolve);
     }),
   online: () => navigator.onLine,
 };
 
-/** The server at one base address. Every path is relative to it, so it works under a path prefix. */
-export class Client {
-  readonly #base: string;
-  readonly #around: Surroundings;
+/** The server at one base address. */
+export type Client = ReturnType<typeof openClient>;
 
-  constructor(base: string, around: Surroundings = browser) {
-    this.#base = base.replace(/[^/]$/, '$&/');
-    this.#around = around;
-  }
+/** Speaks with a server. Every path is relative to its base address, so it works under a path prefix. */
+export function openClient(base: string, { fetch, sleep, online }: Surroundings = browser) {
+  // No cookie ever travels: the conversation id is the only key, and it is in the body.
+  const get = (path: string, init?: RequestInit): Promise<Response> =>
+    fetch(base.replace(/[^/]$/, '$&/') + path, { credentials: 'omit', cache: 'no-store', ...init });
 
-  /**
-   * Asks, and yields what happens until `done` or `error`. Stopping is `signal`: the connection closes, which is what
-   * tells the server to stop the paid call. After an abort nothing more is yielded.
-   */
-  async *ask(question: Question, signal: AbortSignal): AsyncGenerator<Progress> {
-    const { online, sleep } = this.#around;
-    const seen: Seen = {};
-    let waited = 0;
-    let limit = UNREACHABLE_LIMIT_MS;
-    for (let attempt = 0; !signal.aborted; ) {
-      let reason: WaitReason = 'unreachable';
-      let seconds = Math.min(2 + attempt * 2, 10);
-      let gone = false;
-      try {
-        const { messageId, lastId } = seen;
-        const response = messageId
-          ? await this.#fetch(`api/chat/${encodeURIComponent(messageId)}/events`, { headers: lastId ? { 'last-event-id': lastId } : {}, signal })
-          : await this.#post('api/chat', question, signal);
-        limit = WAKE_LIMIT_MS;
-        if (isStream(response)) {
-          // Cut before the first event, nothing was said: the question is simply asked again.
-          reason = 'resuming';
-          try {
-            yield* read(response, seen, signal);
-          } finally {
-            if (seen.lastId !== lastId) attempt = 0;
-          }
-          if (seen.ended) return;
-        } else if (messageId) gone = response.status === 404 || response.status === 410;
-        else {
-          const { status, code, message, after } = await readProblem(response);
-          if (code === 'conversation_not_found' && question.conversation_id) {
-            // The server has forgotten it, perhaps with its disk: the question begins a new one.
-            question = { ...question, conversation_id: undefined };
-            continue;
-          }
-          if (code === 'starting') {
-            reason = code;
-            seconds = after ?? Math.min(2 + attempt, 5);
-          } else if (status === 429 && (after ?? 5) <= BUSY_LIMIT_S && attempt < 4) {
-            reason = 'busy';
-            seconds = after ?? 5;
-          } else {
-            yield { type: 'error', code, message };
-            return;
-          }
-        }
-      } catch {
-        // A cut connection is not an outcome.
-      }
-      if (signal.aborted) return;
-      if (seen.started) {
-        reason = 'resuming';
-        seconds = 1 + attempt;
-        gone ||= !seen.messageId || attempt >= RESUME_TRIES;
-      }
-      if (!online()) {
-        // Offline costs no patience: it may last as long as a train ride.
-        reason = 'offline';
-        seconds = 1;
-      } else if (gone || waited >= limit) {
-        yield { type: 'error', code: gone ? 'cut' : 'unreachable' };
-        return;
-      } else {
-        attempt++;
-        if (!seen.started) waited += seconds * 1000;
-      }
-      yield { type: 'waiting', reason, seconds };
-      await sleep(seconds * 1000, signal);
-    }
-  }
-
-  /** The messages of a conversation, oldest first, or `null` when it is gone or cannot be read now. */
-  async conversation(id: string, signal: AbortSignal): Promise<StoredMessage[] | null> {
-    const body = await this.#json(`api/conversation/${id}`, { signal });
-    return body && list(body.messages).map((item) => {
-      const raw = (item ?? {}) as Record<string, unknown>;
-      return { id: text(raw.id), role: text(raw.role), content: text(raw.content), sources: readSources(raw.sources), outcome: text(raw.outcome) };
-    });
-  }
-
-  /** Sends a reader's verdict. A failure is returned, not thrown: thanks are only shown when it arrived. */
-  feedback(verdict: { message_id: string; helpful: boolean; reason?: string; note?: string }, signal: AbortSignal): Promise<boolean> {
-    return this.#post('api/feedback', verdict, signal).then(({ ok }) => ok, () => false);
-  }
-
-  /** A language's words, or `null` when they do not come in time: then English must do. */
-  words(language: string): Promise<unknown> {
-    return this.#json(`widget.${language}.json?v=${WORDS_VERSION}`, { cache: 'default', signal: AbortSignal.timeout(LANGUAGE_LIMIT_MS) });
-  }
-
-  #fetch(path: string, init: RequestInit): Promise<Response> {
-    // No cookie ever travels: the conversation id is the only key, and it is in the body.
-    return this.#around.fetch(this.#base + path, { credentials: 'omit', cache: 'no-store', ...init });
-  }
-
-  #post(path: string, body: unknown, signal: AbortSignal): Promise<Response> {
-    return this.#fetch(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body), signal });
-  }
+  const post = (path: string, body: unknown, signal: AbortSignal): Promise<Response> =>
+    get(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body), signal });
 
   /** What stands at an address, or `null` when it cannot be had. */
-  async #json(path: string, init: RequestInit): Promise<any> {
-    try {
-      const response = await this.#fetch(path, init);
-      return response.ok ? await response.json() : null;
-    } catch {
-      return null;
-    }
-  }
+  const json = (path: string, init: RequestInit): Promise<any> =>
+    get(path, init).then((response) => (response.ok ? response.json() : null)).catch(() => null);
+
+  return {
+    /**
+     * Asks, and yields what happens until `done` or `error`. Stopping is `signal`: the connection closes, which is what
+     * tells the server to stop the paid call. After an abort nothing more is yielded.
+     */
+    async *ask(question: Question, signal: AbortSignal): AsyncGenerator<Progress> {
+      const seen: Seen = {};
+      let waited = 0;
+      let limit = UNREACHABLE_LIMIT_MS;
+      for (let attempt = 0; !signal.aborted; ) {
+        let reason: WaitReason = 'unreachable';
+        let seconds = Math.min(2 + attempt * 2, 10);
+        let gone = false;
+        try {
+          const { message, last } = seen;
+          const response = message
+            ? await get(`api/chat/${message}/events`, { headers: last ? { 'last-event-id': last } : {}, signal })
+            : await post('api/chat', question, signal);
+          limit = WAKE_LIMIT_MS;
+          const { ok, status, headers } = response;
+          if (ok && /^text\/event-stream/.test(headers.get('content-type')!)) {
+            // Cut before the first event, nothing was said: the question is simply asked again.
+            reason = 'resuming';
+            try {
+              yield* read(response, seen, signal);
+            } finally {
+              if (seen.last !== last) attempt = 0;
+            }
+            if (seen.ended) return;
+          } else if (message) gone = status === 404 || status === 410;
+          else {
+            const body = await response.json().catch(() => null);
+            signal.throwIfAborted();
+            const after = Number.parseFloat(headers.get('retry-after')!);
+            const wait = after >= 0 ? after : 5;
+            if (body?.code === 'conversation_not_found' && question.conversation_id) {
+              // The server has forgotten it, perhaps with its disk: the question begins a new one.
+              question = { ...question, conversation_id: undefined };
+              continue;
+            }
+            // A page instead of JSON is what a host shows while it wakes a sleeping Space, whatever its status.
+            if (body ? status === 503 && [body.code, body.status].includes('starting') : status < 400 || status === 404 || status > 499) {
+              reason = 'starting';
+              seconds = after >= 0 ? after : Math.min(2 + attempt, 5);
+            } else if (status === 429 && wait <= BUSY_LIMIT_S && attempt < 4) {
+              reason = 'busy';
+              seconds = wait;
+            } else {
+              yield { type: 'error', code: text(body?.code) || `http_${status}`, message: text(body?.detail) || text(body?.title) };
+              return;
+            }
+          }
+        } catch {
+          // A cut connection is not an outcome.
+        }
+        if (signal.aborted) return;
+        if (seen.started) {
+          reason = 'resuming';
+          seconds = 1 + attempt;
+          gone ||= !seen.message || attempt >= RESUME_TRIES;
+        }
+        if (!online()) {
+          // Offline costs no patience: it may last as long as a train ride.
+          reason = 'offline';
+          seconds = 1;
+        } else if (gone || waited >= limit) {
+          yield { type: 'error', code: gone ? 'cut' : 'unreachable' };
+          return;
+        } else {
+          attempt++;
+          if (!seen.started) waited += seconds * 1000;
+        }
+        yield { type: 'waiting', reason, seconds };
+        await sleep(seconds * 1000, signal);
+      }
+    },
+
+    /** The messages of a conversation, oldest first, or `null` when it is gone or cannot be read now. */
+    async conversation(id: string, signal: AbortSignal): Promise<StoredMessage[] | null> {
+      const body = await json(`api/conversation/${id}`, { signal });
+      return body && list(body.messages).map((raw) => ({ ...texts(raw, 'id role content outcome'), sources: readSources(raw?.sources) }));
+    },
+
+    /** Sends a reader's verdict. A failure is returned, not thrown: thanks are only shown when it arrived. */
+    feedback: (verdict: Verdict, signal: AbortSignal): Promise<boolean> =>
+      post('api/feedback', verdict, signal).then(({ ok }) => ok, () => false),
+
+    /** A language's words, or `null` when they do not come in time: then English must do. */
+    words: (language: string): Promise<unknown> =>
+      json(`widget.${language}.json?v=${WORDS_VERSION}`, { cache: 'default', signal: AbortSignal.timeout(LANGUAGE_LIMIT_MS) }),
+  };
 }
 
-/** What of an answer has arrived. */
+/** What of an answer has arrived: its message's id and the number of its last event. */
 interface Seen {
-  messageId?: string;
-  lastId?: string;
+  message?: string;
+  last?: string;
   /** Whether any event arrived. */
   started?: boolean;
   ended?: boolean;
@@ -194,7 +190,7 @@ interface Seen {
 
 async function* read(response: Response, seen: Seen, signal: AbortSignal): AsyncGenerator<ChatEvent> {
   const reader = response.body!.getReader();
-  const decoder = new SseDecoder();
+  const decode = sseDecoder();
   const cancel = (): void => void reader.cancel().catch(() => {});
   try {
     for (let over = false; !over;) {
@@ -202,40 +198,21 @@ async function* read(response: Response, seen: Seen, signal: AbortSignal): Async
       const timer = setTimeout(cancel, SILENCE_LIMIT_MS);
       const { done, value } = await reader.read().finally(() => clearTimeout(timer));
       over = done;
-      for (const frame of value ? decoder.push(value) : decoder.end()) {
+      for (const frame of decode(value)) {
         const event = readEvent(frame);
         // A resumed stream may begin with an event that we already have. Half a frame at a cut is not JSON: its id must
         // not count as seen. Before an `error` the server says the same in a token without number, for older pages.
-        if (!event || (seen.lastId && (frame.id === seen.lastId || (event.type === 'token' && !frame.id)))) continue;
+        if (!event || (seen.last && (frame.id === seen.last || (event.type === 'token' && !frame.id)))) continue;
         seen.started = true;
-        if (frame.id) seen.lastId = frame.id;
-        if (event.message_id) seen.messageId = event.message_id;
+        seen.last = frame.id || seen.last;
+        seen.message = event.message_id || seen.message;
         seen.ended = event.type === 'done' || event.type === 'error';
+        if (signal.aborted) return;
         yield event;
-        if (seen.ended || signal.aborted) return;
+        if (seen.ended) return;
       }
     }
   } finally {
     cancel();
   }
-}
-
-const isStream = (response: Response): boolean =>
-  response.ok && !!response.headers.get('content-type')?.startsWith('text/event-stream');
-
-/**
- * What a reply that is not a stream means. A page instead of JSON is what a host shows while it wakes a sleeping
- * Space, whatever its status, so it counts as `starting`.
- */
-async function readProblem(response: Response): Promise<{ status: number; code: string; message: string; after: number | undefined }> {
-  const { status, headers } = response;
-  const seconds = Number.parseFloat(headers.get('retry-after')!);
-  const body = await response.json().catch(() => null);
-  const starting = body ? status === 503 && [body.code, body.status].includes('starting') : status < 400 || status === 404 || status > 499;
-  return {
-    status,
-    code: starting ? 'starting' : text(body?.code) || `http_${status}`,
-    message: text(body?.detail) || text(body?.message) || text(body?.title),
-    after: seconds >= 0 ? seconds : undefined,
-  };
 }

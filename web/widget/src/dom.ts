@@ -1,14 +1,21 @@
 // The few helpers that build nodes: elements with properties, icons drawn as SVG (an emoji is an empty box where no
 // emoji font exists). No markup is parsed anywhere.
 
-type Attributes = Record<string, string | boolean | number | null | undefined | ((event: never) => void)>;
+/** An element's attributes and listeners. */
+export type Attributes = Record<string, string | boolean | number | null | undefined | ((event: never) => void)>;
+/** What stands in an element; what is empty is left out. */
+export type Child = Node | string | number | null | false | undefined;
 
-/** Makes an element. Functions become listeners, `true` an empty attribute, `false`, `null` and '' nothing, the rest text. */
-export function h<K extends keyof HTMLElementTagNameMap>(
-  name: K, attributes: Attributes = {}, ...children: (Node | string | number | null | false | undefined)[]
-): HTMLElementTagNameMap[K] {
-  const element = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) {
+/**
+ * Makes an element. Attributes are its class or an object, in which functions become listeners, `true` an empty attribute,
+ * `false`, `null` and '' nothing, the rest text.
+ */
+export const h = <K extends keyof HTMLElementTagNameMap>(name: K, attributes?: Attributes | string, ...children: Child[]): HTMLElementTagNameMap[K] =>
+  furnish(document.createElement(name), attributes, ...children);
+
+/** Gives an element its attributes and children, as `h` takes them. */
+function furnish<E extends Element>(element: E, attributes: Attributes | string = '', ...children: Child[]): E {
+  for (const [key, value] of Object.entries(typeof attributes === 'string' ? { class: attributes } : attributes)) {
     if (typeof value === 'function') element.addEventListener(key, value as (event: Event) => void);
     else if (value || value === 0) element.setAttribute(key, value === true ? '' : String(value));
   }
@@ -17,13 +24,13 @@ export function h<K extends keyof HTMLElementTagNameMap>(
 }
 
 const PATHS = {
-  ask: 'M6 4h12q2 0 2 2v8q0 2-2 2h-7l-4 4v-4H6q-2 0-2-2V6q0-2 2-2M8 8h8M8 12h5',
+  ask: 'M4 4h16v12h-9l-4 4v-4H4zM8 8h8M8 12h5',
   close: 'M6 6l12 12M18 6L6 18',
   fresh: 'M12 5v14M5 12h14',
   send: 'M12 19V5M6 11l6-6 6 6',
   stop: 'M8 8h8v8H8z',
   copy: 'M9 9h10v11H9zM15 9V4H5v11h4',
-  done: 'M5 12.5l4.5 4.5L19 7.5',
+  done: 'M5 12l5 5 9-10',
   retry: 'M19 12a7 7 0 1 1-2-4.9M19 4v4h-4',
   up: 'M7 20V10l4-7q3 0 2 3l-1 3h6q2 0 2 2l-2 7q0 2-2 2zH4V10h3',
   quote: 'M5 12h4v6H4v-5q0-5 4-7M15 12h4v6h-5v-5q0-5 4-7',
@@ -34,21 +41,16 @@ export type IconName = keyof typeof PATHS | 'down';
 
 /** An icon, hidden from assistive technology: its button carries the name. */
 export function icon(name: IconName): SVGElement {
-  const namespace = 'http://www.w3.org/2000/svg';
-  const svg = document.createElementNS(namespace, 'svg');
-  svg.setAttribute('viewBox', '0 0 24 24');
-  svg.setAttribute('aria-hidden', 'true');
-  const path = document.createElementNS(namespace, 'path');
-  path.setAttribute('d', PATHS[name === 'down' ? 'up' : name]);
-  if (name === 'down') path.setAttribute('transform', 'rotate(180 12 12)');
-  svg.append(path);
-  return svg;
+  const draw = (tag: 'svg' | 'path', attributes: Attributes, ...children: Child[]): SVGElement =>
+    furnish(document.createElementNS('http://www.w3.org/2000/svg', tag), attributes, ...children);
+  const turned = name === 'down';
+  return draw('svg', { viewBox: '0 0 24 24', 'aria-hidden': 'true' },
+    draw('path', { d: PATHS[turned ? 'up' : name], transform: turned && 'rotate(180 12 12)' }));
 }
 
 /** A button that does something; its type keeps it from sending a form. */
-export function button(className: string, act: (event: MouseEvent) => void, ...children: (Node | string)[]): HTMLButtonElement {
-  return h('button', { type: 'button', class: className, click: act }, ...children);
-}
+export const button = (className: string, click: (event: MouseEvent) => void, ...children: Child[]): HTMLButtonElement =>
+  h('button', { type: 'button', class: className, click }, ...children);
 
 /** A button that shows an icon and is called by its label. */
 export function iconButton(name: IconName, label: string, act: (event: MouseEvent) => void, className = 'tool'): HTMLButtonElement {
@@ -65,4 +67,4 @@ export function relabel(button: HTMLButtonElement, name: IconName, label: string
 
 /** Questions to choose from. */
 export const chips = (questions: string[], ask: (question: string) => void): HTMLElement =>
-  h('ul', { class: 'chips' }, ...questions.map((question) => h('li', { dir: 'auto' }, button('chip', () => ask(question), question))));
+  h('ul', 'chips', ...questions.map((question) => h('li', { dir: 'auto' }, button('chip', () => ask(question), question))));

@@ -1,34 +1,34 @@
 // Colours finished code with one generic tokenizer: strings, comments, numbers and the keywords that most languages
 // share. Wrong guesses cost a colour, never text: the code's characters are kept exactly.
 
-const KEYWORDS = /^(?:and|as|async|await|break|case|catch|class|const|continue|def|do|done|elif|else|enum|export|extends|[fF]alse|fi|finally|fn|for|from|func|function|if|impl|import|in|interface|let|loop|match|mod|mut|new|nil|None|not|null|or|package|pass|private|pub|public|raise|return|[sS]elf|static|struct|switch|then|this|throw|trait|[tT]rue|try|type|use|using|var|void|where|while|with|yield)$/;
-const REST = String.raw`|("""[^]*?"""|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|\`(?:\\.|[^\`\\])*\`)|(\b\d[\w.]*)|([A-Za-z_]\w*)`;
+import { h } from './dom.ts';
 
-/** Comments by family of languages; the other three kinds are shared. */
-const SLASHES = new RegExp(String.raw`(/\*[^]*?\*/|//[^\n]*)` + REST, 'g');
-const HASHES = new RegExp(String.raw`((?<!\S)#[^\n]*)` + REST, 'g');
-const DASHES = new RegExp(String.raw`(--[^\n]*)` + REST, 'g');
+const KEYWORDS = /^(?:and|as|async|await|break|case|catch|class|const|continue|def|do|done|elif|else|enum|export|extends|false|fi|finally|fn|for|from|func|function|if|impl|import|in|interface|let|loop|match|mod|mut|new|nil|none|not|null|or|package|pass|private|pub|public|raise|return|self|static|struct|switch|then|this|throw|trait|true|try|type|use|using|var|void|where|while|with|yield)$/i;
+/** After the comment: strings, numbers, words. */
+const REST = /("""[^]*?"""|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`)|(\b\d[\w.]*)|[A-Za-z_]\w*/.source;
+
+/** Comments of most languages: a `#` begins one only where it cannot be a directive, an attribute or a colour. */
+const COMMENT = /\/\*[^]*?\*\/|(?<!:)\/\/[^\n]*|(?<!\S)#(?=[ !A-Z])[^\n]*/;
+/** Elsewhere two dashes stand before an option. */
+const DASHES = /--[^\n]*/;
+const DASHED = /^(sql|lua|haskell|hs|elm|ada)/i;
+const PLAIN = /^(te?xt|plain|console|output|md|markdown|diff|html|xml)$/i;
 
 /** Longer code stays plain: colours are not worth a dropped frame. */
 const LIMIT = 20_000;
 
 /** Wraps the parts of `code` that have a colour in spans. Unknown and plain languages are left alone. */
 export function highlight(code: HTMLElement, language: string): void {
-  const text = code.textContent ?? '';
-  if (!language || /^(te?xt|plain|console|output|md|markdown|diff|html|xml)$/i.test(language) || text.length > LIMIT) return;
-  const parts = /^(py|rb|ruby|sh|bash|zsh|shell|ya?ml|toml|r$|perl|make|docker|ini|conf|env|nix|elixir|julia|cmake|ps)/i.test(language) ? HASHES
-    : /^(sql|lua|haskell|hs|elm|ada)/i.test(language) ? DASHES : SLASHES;
+  const text = code.textContent!;
+  if (!language || PLAIN.test(language) || text.length > LIMIT) return;
+  const parts = new RegExp(`(${(DASHED.test(language) ? DASHES : COMMENT).source})|${REST}`, 'g');
   const nodes: (Node | string)[] = [];
   let last = 0;
-  for (const match of text.matchAll(parts)) {
-    const [whole, comment, string, number, word] = match;
-    const kind = comment ? 'co' : string ? 'st' : number ? 'nu' : word && KEYWORDS.test(word) ? 'kw' : '';
+  for (const { 0: whole, 1: comment, 2: string, 3: number, index } of text.matchAll(parts)) {
+    const kind = comment ? 'co' : string ? 'st' : number ? 'nu' : KEYWORDS.test(whole) && 'kw';
     if (!kind) continue;
-    const span = document.createElement('span');
-    span.className = kind;
-    span.textContent = whole;
-    nodes.push(text.slice(last, match.index), span);
-    last = match.index + whole.length;
+    nodes.push(text.slice(last, index), h('span', kind, whole));
+    last = index + whole.length;
   }
   nodes.push(text.slice(last));
   code.replaceChildren(...nodes);

@@ -3,53 +3,40 @@
 
 /** A visit's conversation is offered again for this long. */
 const LAST_MS = 30 * 24 * 3600 * 1000;
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-
-function attempt<T>(act: () => T): T | null {
-  try {
-    return act();
-  } catch {
-    return null;
-  }
-}
+const UUID = /^[\da-f-]{36}$/i;
 
 /** Conversation ids by server. Stored values are hostile input: only a UUID is ever returned. */
-export class Memory {
-  readonly #key: string;
+export type Memory = ReturnType<typeof openMemory>;
 
-  constructor(server: string) {
-    this.#key = 'docent:' + server;
-  }
-
-  /** The conversation of this tab: shown again without asking. */
-  current(): string | null {
-    const id = attempt(() => sessionStorage.getItem(this.#key));
-    return id && UUID.test(id) ? id : null;
-  }
-
-  /** The conversation of an earlier visit: offered, not forced. */
-  last(): string | null {
-    const [id, time] = (attempt(() => localStorage.getItem(this.#key)) ?? '').split(' ');
-    return id && UUID.test(id) && Date.now() - Number(time) < LAST_MS ? id : null;
-  }
-
-  /** Whether the panel was open in this tab: it stays open when a site without client-side navigation loads a page. */
-  get open(): boolean {
-    return attempt(() => sessionStorage.getItem(this.#key + '#open')) === '1';
-  }
-
-  set open(open: boolean) {
-    attempt(() => sessionStorage.setItem(this.#key + '#open', open ? '1' : ''));
-  }
-
-  remember(id: string): void {
-    attempt(() => sessionStorage.setItem(this.#key, id));
-    attempt(() => localStorage.setItem(this.#key, `${id} ${Date.now()}`));
-  }
-
-  /** A new conversation begins; the old one is still offered on a later visit unless `wholly`. */
-  forget(wholly = false): void {
-    attempt(() => sessionStorage.removeItem(this.#key));
-    if (wholly) attempt(() => localStorage.removeItem(this.#key));
-  }
+export function openMemory(server: string) {
+  /** Reads a value, or writes it when one is given. */
+  const kept = (storage: 'sessionStorage' | 'localStorage', suffix: string, value?: string): string => {
+    const key = 'docent:' + server + suffix;
+    try {
+      if (value === undefined) return globalThis[storage].getItem(key) ?? '';
+      globalThis[storage].setItem(key, value);
+    } catch {
+      // Refused: nothing is remembered.
+    }
+    return '';
+  };
+  const uuid = (id: string | undefined): string | null => (UUID.test(id!) ? id! : null);
+  return {
+    /** The conversation of this tab: shown again without asking. */
+    current: () => uuid(kept('sessionStorage', '')),
+    /** The conversation of an earlier visit: offered, not forced. */
+    last(): string | null {
+      const [id, time] = kept('localStorage', '').split(' ');
+      return Date.now() - Number(time) < LAST_MS ? uuid(id) : null;
+    },
+    /** Whether the panel was open in this tab: it stays open when a site without client-side navigation loads a page. */
+    wasOpen: () => kept('sessionStorage', '#open') === '1',
+    /** Remembers whether the panel is open. */
+    opened: (open: boolean) => kept('sessionStorage', '#open', open ? '1' : ''),
+    /** The conversation that goes on; without one, the last is neither shown nor offered again. */
+    remember(id = ''): void {
+      kept('sessionStorage', '', id);
+      kept('localStorage', '', id && `${id} ${Date.now()}`);
+    },
+  };
 }

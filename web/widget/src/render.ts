@@ -35,70 +35,62 @@ export function safeUrl(url: string, base?: string): string | null {
  * A block is frozen when the block after it starts on a complete line: nothing that comes later can change it, so
  * the result does not depend on where the text was cut. Cost of a push is that of the open tail.
  */
-export class MarkdownStream {
-  readonly #root: Element;
-  readonly #options: RenderOptions;
-  #tail = '';
-  #open: ChildNode[] = [];
+export function markdownStream(root: Element, options: RenderOptions) {
+  let tail = '';
+  let open: ChildNode[] = [];
   /** The last text drawn, when it can grow, and whether that is code. */
-  #openText: Text | null = null;
-  #inFence = false;
-
-  constructor(root: Element, options: RenderOptions) {
-    this.#root = root;
-    this.#options = options;
-  }
-
-  /** Adds text and brings the element up to date. */
-  push(text: string): void {
-    const before = this.#tail;
-    this.#tail += text;
-    if (this.#openText && (this.#inFence ? this.#growsFence(text) : WORDS.test(text) && WORDS.test(before.slice(-1)))) this.#openText.appendData(text);
-    else this.#draw(false);
-  }
-
-  /** The text is complete. */
-  end(): void {
-    this.#draw(true);
-    this.#tail = '';
-    this.#open = [];
-    this.#openText = null;
-  }
+  let openText: Text | null = null;
+  let inFence = false;
 
   /** While one fence is the whole tail, its text only grows: no parsing, no new nodes. */
-  #growsFence(text: string): boolean {
-    if (/[`~\r\t]/.test(text) || this.#tail.endsWith('\n') || this.#openText!.data.endsWith('\n')) return false;
+  const growsFence = (text: string): boolean =>
     // The last line may still turn out to be the closing fence; it is only taken as code when it cannot be one.
-    return !/^ *[`~]*[ \t]*$/.test(this.#tail.slice(this.#tail.lastIndexOf('\n') + 1));
-  }
+    !/[`~\r\t]/.test(text) && !tail.endsWith('\n') && !openText!.data.endsWith('\n') && !/^ *[`~]*[ \t]*$/.test(tail.slice(tail.lastIndexOf('\n') + 1));
 
-  #draw(finished: boolean): void {
-    const lines = linesOf(this.#tail);
+  const draw = (finished: boolean): void => {
+    const lines = linesOf(tail);
     const parsed = blocks(lines);
     // The last line has no line feed yet, so a block that starts there may still turn into part of the one before. A
     // table starts with two lines.
     const settled = (block: Block | undefined): boolean => block !== undefined && block.from + Number(block.type === 'table') < lines.length - 1;
     let frozen = finished ? parsed.length : 0;
     while (settled(parsed[frozen + 1])) frozen++;
-    for (const node of this.#open) node.remove();
-    this.#open = [];
-    this.#openText = null;
+    for (const node of open) node.remove();
+    open = [];
+    openText = null;
     parsed.forEach((block, index) => {
-      const node = blockNode(block, index < frozen, this.#options);
-      this.#root.append(node);
-      if (index >= frozen) this.#open.push(node);
+      const node = blockNode(block, index < frozen, options);
+      root.append(node);
+      if (index >= frozen) open.push(node);
     });
-    if (frozen && !finished) this.#tail = dropLines(this.#tail, parsed[frozen]!.from);
+    if (frozen && !finished) tail = dropLines(tail, parsed[frozen]!.from);
     const last = parsed.at(-1);
     if (finished || !last) return;
-    let node: ChildNode | null = this.#open.at(-1)!;
+    let node: ChildNode | null = open.at(-1)!;
     while (node?.lastChild) node = node.lastChild;
-    this.#inFence = parsed.length - frozen === 1 && last.type === 'code' && last.open && last.from === 0 && lines.length > 1 && !/^ /.test(lines[0]!);
-    if (!('data' in node!) || (this.#inFence ? this.#tail.endsWith('\n') : !isProse(last))) return;
-    this.#openText = node as Text;
+    inFence = parsed.length - frozen === 1 && last.type === 'code' && last.open && !last.from && lines.length > 1 && lines[0]![0] !== ' ';
+    if (!('data' in node!) || (inFence ? tail.endsWith('\n') : !isProse(last))) return;
+    openText = node as Text;
     // The parser closes the text of code with a line feed; a growing line has none yet.
-    if (this.#inFence) this.#openText.data = this.#openText.data.replace(/\n$/, '');
-  }
+    if (inFence) openText.data = openText.data.replace(/\n$/, '');
+  };
+
+  return {
+    /** Adds text and brings the element up to date. */
+    push(text: string): void {
+      const before = tail;
+      tail += text;
+      if (openText && (inFence ? growsFence(text) : WORDS.test(text) && WORDS.test(before.slice(-1)))) openText.appendData(text);
+      else draw(false);
+    },
+    /** The text is complete. */
+    end(): void {
+      draw(true);
+      tail = '';
+      open = [];
+      openText = null;
+    },
+  };
 }
 
 /** Whether a block ends in running text. */
@@ -118,27 +110,27 @@ function blockNode(block: Block, closed: boolean, options: RenderOptions): HTMLE
   const inside = (inner: Block): HTMLElement => blockNode(inner, closed, options);
   switch (block.type) {
     case 'paragraph':
-      return h('p', {}, ...text(block.text));
+      return h('p', '', ...text(block.text));
     case 'heading':
-      return h(`h${Math.min(6, block.level + (options.headingShift ?? 0))}` as 'h1', {}, ...text(block.text));
+      return h(`h${Math.min(6, block.level + (options.headingShift ?? 0))}` as 'h1', '', ...text(block.text));
     case 'rule':
       return h('hr');
     case 'quote':
-      return h('blockquote', {}, ...block.blocks.map(inside));
+      return h('blockquote', '', ...block.blocks.map(inside));
     case 'code': {
       const language = /^[\w+#.-]*/.exec(block.info)![0];
       const code = h('code', { class: language && 'language-' + language }, block.text);
-      const pre = h('pre', {}, code);
+      const pre = h('pre', '', code);
       if (closed) options.code?.(pre, code, language);
       return pre;
     }
     case 'list':
       return h(block.start === null ? 'ul' : 'ol', { start: block.start === 1 ? null : block.start }, ...block.items.map((item) =>
-        h('li', {}, ...item.flatMap((inner) => (inner.type === 'paragraph' && !block.loose ? text(inner.text) : inside(inner))))));
+        h('li', '', ...item.flatMap((inner) => (inner.type === 'paragraph' && !block.loose ? text(inner.text) : inside(inner))))));
     case 'table': {
       const [head, ...body] = block.rows.map((cells, index) =>
-        h('tr', {}, ...cells.map((cell, column) => h(index ? 'td' : 'th', { class: block.align[column] && 'align-' + block.align[column] }, ...text(cell)))));
-      return h('table', {}, h('thead', {}, head), body.length && h('tbody', {}, ...body));
+        h('tr', '', ...cells.map((cell, column) => h(index ? 'td' : 'th', { class: block.align[column] && 'align-' + block.align[column] }, ...text(cell)))));
+      return h('table', '', h('thead', '', head), body.length && h('tbody', '', ...body));
     }
   }
 }
@@ -157,14 +149,14 @@ function inlineNode(node: Inline, options: RenderOptions): Children {
   if (typeof node === 'string') return [node];
   switch (node.type) {
     case 'code':
-      return [h('code', {}, node.text)];
+      return [h('code', '', node.text)];
     case 'break':
       return [h('br'), '\n'];
     case 'cite':
       return [options.citation!(node.n)];
   }
   const children = node.children.flatMap((child) => inlineNode(child, options));
-  if (node.type !== 'link') return [h(node.type, {}, ...children)];
+  if (node.type !== 'link') return [h(node.type, '', ...children)];
   const href = options.link?.(node.url);
   if (href) return [h('a', { href, rel: 'noopener noreferrer nofollow', target: '_blank' }, ...children)];
   // A link that may not be followed keeps its words, and its address as text when the words hide it.

@@ -21,63 +21,49 @@ export interface SelectionOptions {
   /** Where the button is put. */
   root: HTMLElement;
   /** Words on the button. */
-  label: () => string;
+  label: string;
   /** Which part of the page counts: a CSS selector, or null for the page's article. */
-  article: () => string | null;
+  article: string | null;
   take: (text: string) => void;
   signal: AbortSignal;
 }
 
 /** Starts watching until the signal aborts. */
-export function watchSelection(options: SelectionOptions): void {
-  const { root, signal } = options;
+export function watchSelection({ root, label, article, take, signal }: SelectionOptions): void {
   let timer: ReturnType<typeof setTimeout>;
-  const words = h('span', {});
   const button = h('button', { class: 'picker filled', part: 'selection-button', hidden: true,
     // Keeps the selection: a press must not move the focus first.
     pointerdown: (event: Event) => event.preventDefault(),
     click: () => {
-      const text = selectedText(options.article());
+      const text = selectedText(article);
       button.hidden = true;
-      if (text) options.take(text);
-    } }, icon('quote'), words);
+      if (text) take(text);
+    } }, icon('quote'), label);
   root.append(button);
 
   const update = (): void => {
-    const text = selectedText(options.article());
-    if (!text) {
-      // Tabbing onto the button must not take it away.
-      button.hidden = !button.matches(':focus');
-      return;
-    }
-    const range = getSelection()!.getRangeAt(0);
-    const rect = [...range.getClientRects()].at(-1) ?? range.getBoundingClientRect();
-    words.textContent = options.label();
-    button.hidden = false;
+    // Tabbing onto the button must not take it away.
+    button.hidden = !selectedText(article) && !button.matches(':focus');
+    const range = selectedText(article) && getSelection()!.getRangeAt(0);
+    if (!range) return;
+    const { right, top, bottom } = [...range.getClientRects()].at(-1) ?? range.getBoundingClientRect();
     const { offsetWidth: width, offsetHeight: height } = button;
     // Below the selection's end: above it a phone shows its own menu.
-    const left = Math.min(Math.max(rect.right - width / 2, 8), document.documentElement.clientWidth - width - 8);
-    const top = rect.bottom + 8 + height > innerHeight ? Math.max(rect.top - height - 8, 8) : rect.bottom + 8;
-    button.style.left = `${left + scrollX}px`;
-    button.style.top = `${top + scrollY}px`;
+    button.style.left = `${Math.min(Math.max(right - width / 2, 8), document.documentElement.clientWidth - width - 8) + scrollX}px`;
+    button.style.top = `${(bottom + 8 + height > innerHeight ? Math.max(top - height - 8, 8) : bottom + 8) + scrollY}px`;
   };
   document.addEventListener('selectionchange', () => {
     clearTimeout(timer);
     timer = setTimeout(update, REST_MS);
   }, { signal });
-  signal.addEventListener('abort', () => {
-    clearTimeout(timer);
-    button.remove();
-  });
 }
 
 /** The selected text when it is long enough and lies in the article, else ''. */
 export function selectedText(article: string | null): string {
   const selection = getSelection();
-  if (!selection || selection.isCollapsed || !selection.rangeCount) return '';
-  const text = selection.toString().trim();
+  const text = String(selection ?? '').trim();
   if (text.length < SHORTEST) return '';
-  const node = selection.getRangeAt(0).commonAncestorContainer;
+  const node = selection!.getRangeAt(0).commonAncestorContainer;
   const element = node instanceof Element ? node : node.parentElement;
   if (!element || element.closest('input, textarea, [contenteditable], docent-chat')) return '';
   const selector = article || 'article, main, [role=main], #content, .content';

@@ -3,12 +3,16 @@
 // colour itself, so its contrast does not depend on the site; sides are logical, so it mirrors. Sizes are in px and em,
 // never in rem: some sites (mdBook among them) make a rem 10 px.
 
-export const css = /* css */ `
+import { h } from './dom.ts';
+
+/** Gives a root these looks. A constructable stylesheet passes a strict `style-src`; older browsers get an element with the nonce. */
+export function dress(root: ShadowRoot, nonce: string): void {
+  const css = /* css */ `
 :host{all:initial;display:contents;
 --accent:var(--docent-accent,var(--ifm-color-primary,var(--md-primary-fg-color,#0d6b5e)));
---font:var(--docent-font,var(--ifm-font-family-base,system-ui,"Segoe UI",Roboto,sans-serif));
---mono:var(--docent-mono,var(--ifm-font-family-monospace,ui-monospace,Menlo,Consolas,monospace));
---width:var(--docent-width,432px);--z:var(--docent-z-index,350);--round:var(--docent-radius,14px)}
+--font:var(--docent-font,var(--ifm-font-family-base,system-ui,sans-serif));
+--mono:var(--docent-mono,var(--ifm-font-family-monospace,ui-monospace,Consolas,monospace));
+--z:var(--docent-z-index,350);--round:var(--docent-radius,14px)}
 :host([hidden]),[hidden]{display:none!important}
 *{box-sizing:border-box}
 .root{--bg:var(--docent-background,#fff);--ink:var(--docent-text,#1c1e21);--dim:#5b616a;--soft:#f4f4f1;--line:#e0e0da;--bad:#a4262c;--kw:#8250df;--st:#0a5f38;--nu:#0b5394;--shade:0 12px 40px #0000002b;--on:#fff;
@@ -37,14 +41,14 @@ header h2,.badge span{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 .launcher{position:fixed;bottom:max(20px,env(safe-area-inset-bottom));inset-inline-end:20px;transition:transform .15s}
 .launcher:hover{transform:translateY(-2px)}
 .picker{position:absolute;padding:6px 14px 6px 11px;font-size:14px;white-space:nowrap}
-.panel{position:fixed;inset-block:12px;inset-inline-end:12px;width:min(var(--width),100vw - 24px);z-index:var(--z);display:flex;flex-direction:column;overflow:hidden;animation:enter .18s ease-out}
+.panel{position:fixed;inset-block:12px;inset-inline-end:12px;width:min(var(--docent-width,432px),100vw - 24px);z-index:var(--z);display:flex;flex-direction:column;overflow:hidden;animation:enter .18s ease-out}
 @keyframes enter{from{opacity:0;transform:translateY(8px)}}
 header{display:flex;align-items:center;gap:4px;padding:10px;padding-inline-start:16px;border-bottom:1px solid var(--line)}
 header h2{flex:1;font-size:16px}
 .mark,.tool,form button{display:grid;place-items:center;flex:none;width:32px;height:32px;border-radius:8px}
 .mark{width:28px;height:28px;margin-inline-end:8px;font-size:13px}
 .tool{color:var(--dim)}
-.tool:hover,.tool[aria-pressed=true],.chip:hover,.plain:hover,.sources a:hover{background:var(--soft);color:var(--ink)}
+.tool:hover,.tool[aria-pressed=true],.chip:hover,.plain:hover,.source:hover{background:var(--soft);color:var(--ink)}
 .log{flex:1;overflow-y:auto;overscroll-behavior:contain;padding:16px;display:flex;flex-direction:column;gap:24px;scrollbar-width:thin}
 .log:focus-visible{outline-offset:-3px}
 .welcome{margin-block:auto;gap:16px;justify-items:start}
@@ -78,7 +82,7 @@ th,td{padding:.35em .7em;border-bottom:1px solid var(--line);text-align:start;ve
 th{white-space:nowrap}
 .align-center{text-align:center}.align-right{text-align:end}
 a{color:inherit;text-decoration:underline var(--accent) .09em;text-underline-offset:.2em}
-.cite,.sources :is(a,.dead){text-decoration:none}
+.cite,.source{text-decoration:none}
 .cite{font-size:.72em;font-weight:650;padding:.15em .55em;margin-inline:.1em;vertical-align:.28em;border-radius:.7em;background:var(--soft);border:1px solid var(--line);position:relative}
 .cite::after{content:"";position:absolute;inset:-4px -2px}
 .preview{position:absolute;z-index:2;max-width:min(352px,100% - 24px);padding:10px 14px;font-size:14px;line-height:1.5;overflow-wrap:anywhere}
@@ -90,7 +94,7 @@ a{color:inherit;text-decoration:underline var(--accent) .09em;text-underline-off
 @keyframes pulse{0%,60%,100%{opacity:.25}30%{opacity:1}}
 .sources,.actions{font-size:14px}
 .sources ol{list-style:none;gap:2px}
-.sources :is(a,.dead){display:flex;gap:8px;align-items:baseline;padding:5px 8px;margin-inline:-8px;border-radius:8px}
+.source{display:flex;gap:8px;align-items:baseline;padding:5px 8px;margin-inline:-8px;border-radius:8px}
 .sources .n{flex:none;font-size:12px;font-weight:650;min-width:18px;text-align:center;color:var(--dim)}
 .where{min-width:0;overflow-wrap:anywhere}
 .where small{font-size:13px}
@@ -109,10 +113,21 @@ form textarea:focus-visible{outline:0}
 form button{width:36px;height:36px;border-radius:99px}
 form button[aria-disabled=true]{background:var(--soft);color:var(--dim)}
 .caution{line-height:1.4;text-align:center;text-wrap:balance}
-.page .panel{position:relative;inset:auto;width:100%;height:100%;animation:none;box-shadow:none}
+.page,.page .panel{height:100%}
+.page .panel{position:relative;inset:auto;width:100%;animation:none;box-shadow:none}
 .page :is(.panel,header,footer){border:0;border-radius:0}
 @media (max-width:40rem){.root:not(.page) .panel{inset:0;width:100%;border:0;border-radius:0}}
 @media (prefers-reduced-motion:reduce){*{animation-duration:.01ms!important;transition:none!important}}
 @media (forced-colors:active){.launcher,.picker,.filled,.chip,.cite,form button{border:1px solid ButtonText}.chip[aria-pressed=true]{background:Highlight;color:HighlightText;forced-color-adjust:none}}
 @media print{.root:not(.page){display:none}}
 `;
+  try {
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(css);
+    root.adoptedStyleSheets = [sheet];
+  } catch {
+    const style = h('style', { nonce });
+    style.textContent = css;
+    root.append(style);
+  }
+}

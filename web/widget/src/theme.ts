@@ -1,6 +1,10 @@
 // Says whether the page around the widget is dark, by the colour it really shows, and tells when that changes: a site's
 // own switch and the reader's system setting both end in a background colour.
 
+const DARK = '(prefers-color-scheme:dark)';
+/** What Docusaurus and Material declare. */
+const DECLARED: Record<string, boolean> = { dark: true, slate: true, light: false, default: false };
+
 /** Whether a computed CSS colour is dark; null when it is (nearly) transparent or unreadable. */
 export function isDark(color: string): boolean | null {
   const [red = 0, green = 0, blue = 0, alpha = 1] = (color.match(/[\d.]+/g) ?? []).map(Number);
@@ -12,15 +16,11 @@ export function isDark(color: string): boolean | null {
 export function pageIsDark(): boolean {
   const { body, documentElement } = document;
   // What the site declares is true at once; a background may still be on its way.
-  const declared = documentElement.dataset.theme ?? body.dataset.mdColorScheme;
-  if (declared === 'dark' || declared === 'slate') return true;
-  if (declared === 'light' || declared === 'default') return false;
-  for (const element of [body, documentElement]) {
-    const dark = isDark(getComputedStyle(element).backgroundColor);
-    if (dark !== null) return dark;
-  }
-  // No background at all: the canvas, which is dark only if the page says that it supports it.
-  return getComputedStyle(documentElement).colorScheme.includes('dark') && matchMedia('(prefers-color-scheme: dark)').matches;
+  const declared = documentElement.dataset.theme ?? body.dataset.mdColorScheme ?? '';
+  const { backgroundColor, colorScheme } = getComputedStyle(documentElement);
+  return DECLARED[declared] ?? isDark(getComputedStyle(body).backgroundColor) ?? isDark(backgroundColor) ??
+    // No background at all: the canvas, which is dark only if the page says that it supports it.
+    (colorScheme.includes('dark') && matchMedia(DARK).matches);
 }
 
 /** Calls `changed` when the theme may have changed, until the signal aborts. */
@@ -28,7 +28,7 @@ export function watchTheme(changed: () => void, signal: AbortSignal): void {
   const observer = new MutationObserver(changed);
   for (const element of [document.documentElement, document.body]) observer.observe(element, { attributeFilter: ['class', 'style', 'data-theme', 'data-md-color-scheme'] });
   signal.addEventListener('abort', () => observer.disconnect());
-  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', changed, { signal });
+  matchMedia(DARK).addEventListener('change', changed, { signal });
   // A stylesheet that comes late changes the background without any attribute.
   addEventListener('load', changed, { signal });
 }

@@ -1,19 +1,19 @@
 // Turns the bytes of an answer stream into typed events. Pure: no DOM, no network, no clock, so that it is
 // tested in Node on the golden transcripts of `protocol/`, which the server's own tests read too.
 
-/** A passage that stands behind an answer. `file` and `heading` are the names the first front end knew. */
+/** A passage that stands behind an answer; what it does not have is ''. `file` and `heading` are the names the first front end knew. */
 export interface Source {
-  n?: number;
-  title?: string;
+  n: number;
+  title: string;
   /** Page address, as the site serves it; with `anchor` it points at the heading. */
-  url?: string;
-  anchor?: string;
+  url: string;
+  anchor: string;
   /** The sentence that supports the answer. */
-  quote?: string;
+  quote: string;
   /** `url` + `#anchor` + text fragment: what a citation opens. */
-  href?: string;
-  file?: string;
-  heading?: string;
+  href: string;
+  file: string;
+  heading: string;
 }
 
 /** One event of an answer. Order: metadata, sources, token*, notice*, then exactly one done or error. */
@@ -40,69 +40,57 @@ export interface Frame {
  * Splits a byte stream into SSE frames, whatever the cuts: inside a UTF-8 character, between `\r` and `\n`, inside
  * a field name. Comments (`: ping`) and fields we do not use are skipped. Lines may end in LF, CRLF or CR, and
  * `data:` may come without the space. A frame is also closed by the end of the stream: proxies drop the last blank line.
+ *
+ * The result takes the next bytes, or nothing at the end, and returns the frames they complete, in order.
  */
-export class SseDecoder {
-  #utf8 = new TextDecoder();
-  #rest = '';
-  #data: string[] = [];
-  #id: string | undefined;
-
-  /** Takes the next bytes and returns the frames they complete, in order. */
-  push(bytes: Uint8Array): Frame[] {
-    return this.#take(this.#utf8.decode(bytes, { stream: true }));
-  }
-
-  /** The stream is over: returns the last frame if its blank line never came. */
-  end(): Frame[] {
-    return this.#take(this.#utf8.decode() + '\n\n');
-  }
-
-  #take(text: string): Frame[] {
+export function sseDecoder(): (bytes?: Uint8Array) => Frame[] {
+  const utf8 = new TextDecoder();
+  let rest = '';
+  let data: string[] = [];
+  let id: string | undefined;
+  return (bytes) => {
     const frames: Frame[] = [];
     // A carriage return at the very end waits: a line feed may follow.
-    const lines = (this.#rest + text).split(/\r\n|\n|\r(?=[^])/);
-    this.#rest = lines.pop()!;
+    const lines = (rest + utf8.decode(bytes, { stream: !!bytes }) + (bytes ? '' : '\n\n')).split(/\r\n|\n|\r(?=[^])/);
+    rest = lines.pop()!;
     for (const line of lines) {
       const [, field, value] = /^([^:]*):? ?([^]*)/.exec(line)!;
-      if (field === 'data') this.#data.push(value!);
-      else if (field === 'id') this.#id = value;
+      if (field === 'data') data.push(value!);
+      else if (field === 'id') id = value;
       else if (!line) {
-        if (this.#data.length) frames.push({ data: this.#data.join('\n'), id: this.#id });
-        this.#data = [];
-        this.#id = undefined;
+        if (data.length) frames.push({ data: data.join('\n'), id });
+        data = [];
+        id = undefined;
       }
     }
     return frames;
-  }
+  };
 }
 
 /** An untrusted value as a text or a list; anything of another type is empty. */
 export const text = (value: unknown): string => (typeof value === 'string' ? value : '');
-export const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
+export const list = (value: unknown): any[] => (Array.isArray(value) ? value : []);
 
-/** Sources in the order of their numbers; one without a number gets its place. What has the wrong type is dropped. */
-export function readSources(value: unknown): Source[] {
-  return list(value).map((item, index) => {
-    const raw = (item ?? {}) as Record<string, unknown>;
-    const source: Source = { n: Number.isInteger(raw.n) ? (raw.n as number) : index + 1 };
-    for (const key of ['title', 'url', 'anchor', 'quote', 'href', 'file', 'heading'] as const) if (text(raw[key])) source[key] = text(raw[key]);
-    return source;
-  });
-}
+/** The named texts of an untrusted value; `names` stand apart by spaces. */
+export const texts = (value: any, names: string): any => Object.fromEntries(names.split(' ').map((name) => [name, text(value?.[name])]));
+
+/** Sources in the order of their numbers; one without a number gets its place. What has the wrong type is empty. */
+export const readSources = (value: unknown): Source[] => list(value).map((raw, index) =>
+  ({ ...texts(raw, 'title url anchor quote href file heading'), n: Number.isInteger(raw?.n) ? raw.n : index + 1 }));
 
 /**
- * Reads one frame. An unknown type, broken JSON or a wrong shape is `null`, never an exception: one bad frame
- * must not end an answer, and a newer server may send events that we do not know yet.
+ * Reads one frame. Broken JSON or a wrong shape is `null`, never an exception: one bad frame must not end an answer. A
+ * type that we do not know is nothing to whoever draws it: a newer server may send such events.
  */
 export function readEvent(frame: Frame): ChatEvent | null {
   try {
     const raw = JSON.parse(frame.data);
-    if (!/^(metadata|sources|token|notice|done|error)$/.test(raw.type)) return null;
-    const { type } = raw;
-    const event: ChatEvent = { type, sources: readSources(raw.sources), suggestions: list(raw.suggestions).map(text).filter(Boolean) };
-    for (const key of ['conversation_id', 'message_id', 'content', 'code', 'message', 'outcome'] as const) event[key] = text(raw[key]);
-    return event;
+    return raw.type && { ...texts(raw, 'type conversation_id message_id content code message outcome'),
+      sources: readSources(raw.sources), suggestions: list(raw.suggestions).map(text).filter(Boolean) };
   } catch {
     return null;
   }
 }
+
+/** What a source is called. */
+export const titleOf = (source: Source): string => source.title || source.heading || source.file || source.url;

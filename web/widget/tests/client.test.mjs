@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { load } from './modules.mjs';
 
-const { Client } = await load('client');
+const { openClient } = await load('client');
 const golden = (name) => readFileSync(fileURLToPath(new URL('../../../protocol/' + name, import.meta.url)));
 const stream = (name) => () => new Response(golden(name), { headers: { 'content-type': 'text/event-stream' } });
 const page = (status) => () => new Response('<!doctype html>', { status, headers: { 'content-type': 'text/html' } });
@@ -28,7 +28,7 @@ async function ask(replies, { online = () => true, base = '' } = {}) {
     online: () => online(clock),
   };
   const lines = [];
-  for await (const event of new Client(base, around).ask({ message: 'q', mode: 'general' }, new AbortController().signal)) {
+  for await (const event of openClient(base, around).ask({ message: 'q', mode: 'general' }, new AbortController().signal)) {
     if (event.type === 'token') {
       if (lines.at(-1)?.startsWith('text ')) lines[lines.length - 1] += event.content;
       else lines.push('text ' + event.content);
@@ -123,7 +123,7 @@ test('a conversation that the server has forgotten begins anew', async () => {
   const gone = new Response('{"code":"conversation_not_found"}', { status: 404, headers: { 'content-type': 'application/problem+json' } });
   const around = { fetch: async (_, init) => (bodies.push(JSON.parse(init.body)), bodies.length === 1 ? gone : stream('refusal-uncertain.sse')()), sleep: async () => assert.fail('no wait'), online: () => true };
   const types = [];
-  for await (const event of new Client('', around).ask({ message: 'q', mode: 'general', conversation_id: 'x' }, new AbortController().signal)) types.push(event.type);
+  for await (const event of openClient('', around).ask({ message: 'q', mode: 'general', conversation_id: 'x' }, new AbortController().signal)) types.push(event.type);
   assert.deepEqual(bodies.map((body) => body.conversation_id), ['x', undefined]);
   assert.equal(types.at(-1), 'done');
 });
@@ -132,7 +132,7 @@ test('a stopped question yields nothing more', async () => {
   const controller = new AbortController();
   const around = { fetch: async () => stream('general-answer.sse')(), sleep: async () => {}, online: () => true };
   let count = 0;
-  for await (const event of new Client('', around).ask({ message: 'q', mode: 'general' }, controller.signal)) {
+  for await (const event of openClient('', around).ask({ message: 'q', mode: 'general' }, controller.signal)) {
     count++;
     if (event.type === 'token') controller.abort();
   }
@@ -148,7 +148,7 @@ test('a verdict goes out in the words of the protocol', async () => {
   const sent = [];
   const around = { fetch: async (_, init) => (sent.push(JSON.parse(init.body)), new Response(null, { status: 204 })), sleep: async () => {}, online: () => true };
   const wanted = JSON.parse(golden('feedback.json'));
-  assert.equal(await new Client('', around).feedback(wanted, new AbortController().signal), true);
+  assert.equal(await openClient('', around).feedback(wanted, new AbortController().signal), true);
   assert.deepEqual(sent, [wanted]);
 });
 

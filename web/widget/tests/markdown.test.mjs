@@ -9,7 +9,7 @@ import MarkdownIt from 'markdown-it';
 import { document, elements, html } from './dom.mjs';
 import { load } from './modules.mjs';
 
-const { MarkdownStream, safeUrl } = await load('render');
+const { markdownStream, safeUrl } = await load('render');
 globalThis.document = document;
 
 /** A repeatable source of chance (mulberry32). */
@@ -24,7 +24,7 @@ function chance(seed) {
 
 function render(chunks, options = {}) {
   const root = document.createElement('div');
-  const stream = new MarkdownStream(root, { link: (url) => url, ...options });
+  const stream = markdownStream(root, { link: (url) => url, ...options });
   for (const chunk of chunks) stream.push(chunk);
   stream.end();
   return root;
