@@ -70,7 +70,13 @@ impl Running {
         address.split_whitespace().next().expect("an address").to_owned()
     }
 
-    /// Waits for a line on standard error that holds `words`.
+    /// A line on standard error that holds `words`, one that was seen already or the next.
+    pub fn any_line_with(&mut self, words: &str) -> String {
+        let seen = self.seen.iter().find(|line| line.contains(words)).cloned();
+        seen.unwrap_or_else(|| self.line_with(words))
+    }
+
+    /// Waits for the next line on standard error that holds `words`.
     pub fn line_with(&mut self, words: &str) -> String {
         let deadline = Instant::now() + CAP;
         loop {
