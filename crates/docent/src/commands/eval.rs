@@ -81,6 +81,9 @@ struct FitArguments {
     /// A set of questions and what they are about: a book, or a folder with corpus.jsonl; at least two
     #[arg(long, value_name = "SET[=BOOK]", required = true)]
     corpus: Vec<String>,
+    /// A set of questions that no corpus answers, asked of each
+    #[arg(long, value_name = "SET")]
+    foreign: Vec<PathBuf>,
     /// Embedder to fit for instead of the configured one
     #[arg(long)]
     embedder: Option<EmbedderName>,
@@ -213,7 +216,7 @@ async fn run_fit(arguments: FitArguments) -> anyhow::Result<()> {
             None => Source { set: corpus.into(), book: None },
         })
         .collect();
-    let fitted = fit(&sources, &embedder, &vectors).await?;
+    let fitted = fit(&sources, &arguments.foreign, &embedder, &vectors).await?;
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&fitted)?);
         return Ok(());

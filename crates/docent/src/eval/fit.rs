@@ -1,6 +1,7 @@
 //! Fits the model that decides what is refused.
 //!
-//! Each corpus is asked its own questions and, as foreign ones, the direct questions of the other corpora. A logistic
+//! Each corpus is asked its own questions and, as foreign ones, questions of the other corpora and such as hardly any
+//! book answers. A logistic
 //! model over the evidence is fitted on all corpora; how it does on a book that it has never seen is measured by
 //! fitting on all but one and asking that one. No randomness: the same corpora give the same weights.
 
@@ -10,7 +11,7 @@ use corpus::BookOptions;
 use serde::Serialize;
 
 use super::corpus::{Corpus, build};
-use super::set::{Set, Style};
+use super::set::{Set, SetQuery, Style};
 use super::{EvalError, Subject, metrics};
 use crate::retrieve::{
     Calibration, Embedder, PassageLimits, Query, Retriever, SIGNALS, SharedIndex, retrieve,
@@ -93,11 +94,17 @@ impl Example {
     }
 }
 
-/// Asks every corpus and fits.
+/// Asks every corpus and fits. The questions of the sets in `foreign` are asked of every corpus as well; none of them
+/// answers one.
 ///
 /// # Errors
 /// When a set or book cannot be read, the embedder fails, or there are fewer than two corpora.
-pub async fn fit(sources: &[Source], embedder: &Embedder, vectors: &Path) -> Result<Fit, EvalError> {
+pub async fn fit(
+    sources: &[Source],
+    foreign: &[PathBuf],
+    embedder: &Embedder,
+    vectors: &Path,
+) -> Result<Fit, EvalError> {
     if sources.len() < 2 {
         return Err(EvalError::TooFew);
     }
@@ -109,13 +116,17 @@ pub async fn fit(sources: &[Source], embedder: &Embedder, vectors: &Path) -> Res
         }
         sets.push(set);
     }
+    let mut nobodys = Vec::new();
+    for set in foreign {
+        nobodys.extend(Set::read(set)?.queries);
+    }
     let mut examples = Vec::new();
     for (place, source) in sources.iter().enumerate() {
         let options = BookOptions::default();
         let book = source.book.as_deref().map(|book| Subject::Folder(book, &options));
         let corpus = Corpus::open(&sets[place], &source.set, book)?;
         let retriever = Retriever::File(SharedIndex::new(build(&corpus.chunks, embedder, vectors).await?));
-        for (text, style, foreign) in questions(&sets, place) {
+        for (text, style, foreign) in questions(&sets, place, &nobodys) {
             let query = Query { text, ..Query::default() };
             let found = retrieve(&retriever, embedder, &query, PassageLimits::default()).await;
             let signals = found.evidence.signals().map(f64::from);
@@ -137,15 +148,17 @@ pub async fn fit(sources: &[Source], embedder: &Embedder, vectors: &Path) -> Res
     })
 }
 
-/// Own questions without the adversarial ones, then what the others lend.
-fn questions(sets: &[Set], place: usize) -> Vec<(String, Style, bool)> {
+/// Own questions without the adversarial ones, what the others lend, and what belongs to none.
+fn questions(sets: &[Set], place: usize, nobodys: &[SetQuery]) -> Vec<(String, Style, bool)> {
     let own = sets[place].queries.iter().map(|query| (query.text.clone(), query.style(), false));
     let mut asked: Vec<_> = own.filter(|(_, style, _)| *style != Style::Adversarial).collect();
     for (_, other) in sets.iter().enumerate().filter(|(other, _)| *other != place) {
-        let direct: Vec<_> = other.queries.iter().filter(|query| query.style() == Style::Direct).collect();
-        let step = direct.len().div_ceil(LENT).max(1);
-        asked.extend(direct.iter().step_by(step).map(|query| (query.text.clone(), Style::OffTopic, true)));
+        // Paraphrased ones name so little that they could be asked of many a book.
+        let lent: Vec<_> = other.queries.iter().filter(|query| query.style() == Style::Direct).collect();
+        let step = lent.len().div_ceil(LENT).max(1);
+        asked.extend(lent.iter().step_by(step).map(|query| (query.text.clone(), Style::OffTopic, true)));
     }
+    asked.extend(nobodys.iter().map(|query| (query.text.clone(), Style::OffTopic, true)));
     asked
 }
 

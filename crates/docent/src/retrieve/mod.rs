@@ -3,6 +3,7 @@
 //! Two legs look for chunks: words (BM25) and meaning (vectors). Their hits are fused, and the best
 //! become [`Passage`]s for the generator. [`Evidence`] says how far they can be trusted.
 
+mod elsewhere;
 mod embedder;
 mod evidence;
 mod passages;
@@ -185,7 +186,8 @@ async fn in_file(
     let search = tokio::task::spawn_blocking(move || {
         let hits = retriever::search(&searched, &query, vector.as_deref(), HITS);
         let fingerprint = searched.metadata().embedder.clone();
-        judge(searched, &query, hits, Some(&fingerprint), limits, degraded)
+        let meaning = vector.as_deref().map(|vector| Meaning { embedder: &fingerprint, vector });
+        judge(searched, &query, hits, meaning, limits, degraded)
     });
     search.await.unwrap_or_else(|panic| {
         tracing::error!("retrieval failed: {panic}");
@@ -202,17 +204,26 @@ async fn in_file(
     })
 }
 
-/// Weighs hits and chooses passages. `embedder` is the fingerprint whose cosines the hits carry.
+/// A question's vector, and the fingerprint of the embedder that made it.
+#[derive(Clone, Copy)]
+struct Meaning<'a> {
+    embedder: &'a str,
+    vector: &'a [f32],
+}
+
+/// Weighs hits and chooses passages. `meaning` is what the cosines of the hits were measured by.
 fn judge(
     index: Arc<Index>,
     query: &Query,
     hits: Vec<ScoredChunk>,
-    embedder: Option<&str>,
+    meaning: Option<Meaning<'_>>,
     limits: PassageLimits,
     degraded: Option<Degraded>,
 ) -> Retrieval {
-    let evidence = evidence::weigh(&index, query, &hits);
-    let verdict = evidence.verdict(Calibration::of(embedder.filter(|_| evidence.cosine.is_some())));
+    let elsewhere = meaning.and_then(|meaning| elsewhere::nearest_topic(meaning.embedder, meaning.vector));
+    let evidence = Evidence { elsewhere, ..evidence::weigh(&index, query, &hits) };
+    let embedder = meaning.map(|meaning| meaning.embedder).filter(|_| evidence.cosine.is_some());
+    let verdict = evidence.verdict(Calibration::of(embedder));
     let passages = passages::select(&index, &hits, limits);
     let question = query.text.clone();
     Retrieval { question, index, hits, passages, evidence, verdict, degraded, unavailable: None }

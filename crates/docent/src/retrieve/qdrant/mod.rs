@@ -16,7 +16,7 @@ use search::Index;
 use tokio::time::Instant;
 
 use super::{
-    Degraded, Embedder, PassageLimits, Query, Retrieval, SharedIndex, Verdict, embed_question, judge,
+    Degraded, Embedder, Meaning, PassageLimits, Query, Retrieval, SharedIndex, Verdict, embed_question, judge,
 };
 use crate::providers::qdrant::{Patience, Qdrant, QdrantError};
 use crate::status::{Gauge, Service, Services, Trouble};
@@ -259,7 +259,7 @@ impl QdrantRetriever {
             }
             None => self.look(Patience::Reader(times::QDRANT_QUESTION)).await?,
         };
-        let (vector, degraded) = self.vector(&opened, embedder, query).await;
+        let (mut vector, degraded) = self.vector(&opened, embedder, query).await;
         let began = Instant::now();
         let asked =
             found::ask(&self.0.client, &opened, query, vector.as_deref(), times::QDRANT_QUESTION).await;
@@ -267,14 +267,14 @@ impl QdrantRetriever {
             // The collection was replaced since the last look.
             Err(Unavailable::Qdrant(QdrantError::Missing { .. } | QdrantError::Refused { .. })) => {
                 opened = self.look(Patience::Reader(times::QDRANT_QUESTION)).await?;
-                let vector = vector.filter(|vector| {
+                vector = vector.filter(|vector| {
                     opened.dense.as_ref().is_some_and(|(_, dimensions)| *dimensions == vector.len())
                 });
                 found::ask(&self.0.client, &opened, query, vector.as_deref(), times::QDRANT_QUESTION).await?
             }
             asked => asked?,
         };
-        let weighing = Weighing { opened, query: query.clone(), limits, degraded };
+        let weighing = Weighing { opened, query: query.clone(), vector, limits, degraded };
         let (weighing, mut answer, found) = weighing.weigh(answer).await?;
         if found.verdict != Verdict::Answerable {
             return Ok(found);
@@ -426,6 +426,7 @@ impl QdrantRetriever {
 struct Weighing {
     opened: Arc<Opened>,
     query: Query,
+    vector: Option<Vec<f32>>,
     limits: PassageLimits,
     degraded: Option<Degraded>,
 }
@@ -434,10 +435,11 @@ impl Weighing {
     /// Ranks what came back and chooses passages, on a blocking thread.
     async fn weigh(self, answer: found::Answer) -> Result<(Self, found::Answer, Retrieval), Unavailable> {
         let work = tokio::task::spawn_blocking(move || {
-            let Self { opened, query, limits, degraded } = &self;
+            let Self { opened, query, vector, limits, degraded } = &self;
             let (index, hits) = found::assemble(opened, &answer, query)?;
-            let embedder = opened.knows_words.then_some(opened.embedder.as_str());
-            let found = judge(Arc::new(index), query, hits, embedder, *limits, *degraded);
+            let vector = vector.as_deref().filter(|_| opened.knows_words);
+            let meaning = vector.map(|vector| Meaning { embedder: &opened.embedder, vector });
+            let found = judge(Arc::new(index), query, hits, meaning, *limits, *degraded);
             Ok((self, answer, found))
         });
         work.await.unwrap_or_else(|panic| Err(Unavailable::Unfit(format!("retrieval failed: {panic}"))))
