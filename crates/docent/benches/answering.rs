@@ -47,6 +47,7 @@ static SAMPLE: LazyLock<Sample> = LazyLock::new(|| {
         max_answer_tokens: 2048,
         timeout: Duration::from_secs(60),
         cache: AnswerCache::new(0),
+        writes_out: false,
     };
     Sample { answerer, folder }
 });

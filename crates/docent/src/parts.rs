@@ -374,5 +374,6 @@ pub fn answerer(
         max_answer_tokens: config.max_answer_tokens,
         timeout: config.answer_timeout,
         cache: AnswerCache::new(config.cached_answers),
+        writes_out: config.writes_out,
     }
 }

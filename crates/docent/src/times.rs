@@ -30,6 +30,9 @@ pub const EMBED_QUESTION: Duration = seconds(4);
 /// The same for whatever embeds: a stand-in for the limit above where a provider keeps none.
 pub const EMBED_AT_MOST: Duration = seconds(5);
 
+/// A reader waits no longer for better search words: those of the conversation do as well, most of the time.
+pub const WRITE_OUT: Duration = seconds(2);
+
 /// Attempts with the last model for a failure that passes.
 pub const LAST_MODEL_ATTEMPTS: u32 = 4;
 
@@ -201,6 +204,10 @@ pub fn table() -> Vec<(&'static str, String)> {
         ("connecting to a provider", shown(CONNECT)),
         ("silence inside a model's answer", shown(SILENCE)),
         ("embedding a question, retries included", format!("{}, then words alone", shown(EMBED_QUESTION))),
+        (
+            "a model writing a follow-up out",
+            format!("{}, then the words of the conversation are searched for", shown(WRITE_OUT)),
+        ),
         (
             "tries with a model",
             format!(

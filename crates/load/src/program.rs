@@ -97,6 +97,7 @@ impl Program {
             .env("DOCENT_EMBEDDER", &setup.embedder)
             // All readers come from one address, and nothing is paid.
             .env("DOCENT_ANSWER_CACHE", "0")
+            .env("DOCENT_FOLLOW_UPS", "words")
             .env("DOCENT_ADDRESS_LIMIT", "0")
             .env("DOCENT_DAILY_BUDGET", "0");
         if let Some(provider) = setup.provider {

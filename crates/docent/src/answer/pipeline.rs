@@ -16,6 +16,7 @@ use super::extractive::{Closeness, Extract, comparable, compose};
 use super::mismatch::mismatch;
 use super::prompt::{book_prompt, selection_prompt};
 use super::refusal::refusal;
+use super::standalone::{may_lean_back, write_out};
 use super::suggestions::suggestions;
 use super::support::{cited_sources, source};
 use super::verify::{Support, verify};
@@ -24,7 +25,9 @@ use super::{
     TokenUsage, stand_alone,
 };
 use crate::providers::{Delta, FinishReason, Prompt, ProviderError};
-use crate::retrieve::{EmbedRole, Embedder, Passage, PassageLimits, Query, Retriever, Verdict, retrieve};
+use crate::retrieve::{
+    EmbedRole, Embedder, Passage, PassageLimits, Query, Retrieval, Retriever, Verdict, retrieve,
+};
 
 /// Events that may wait for a slow reader before the generator is held back.
 const QUEUE: usize = 64;
@@ -48,6 +51,8 @@ pub struct Answerer {
     pub timeout: Duration,
     /// Answers that were written before.
     pub cache: AnswerCache,
+    /// Whether the model writes follow-ups out before they are searched for.
+    pub writes_out: bool,
 }
 
 /// A running answer. Dropping it stops the work and the model call.
@@ -124,13 +129,7 @@ impl Run {
         if let Some(kept) = key.as_ref().and_then(|key| self.answerer.cache.get(key, &book)) {
             return self.say_again(kept).await;
         }
-        let query = Query {
-            text: standalone.clone(),
-            version: self.question.version.clone(),
-            locale: self.question.locale.clone(),
-        };
-        let found =
-            retrieve(&self.answerer.retriever, &self.answerer.embedder, &query, self.answerer.limits).await;
+        let (standalone, found) = self.look_up(standalone).await;
         self.degraded |= found.degraded.is_some();
         if let Some(unavailable) = &found.unavailable {
             return self.cannot_search(unavailable.for_readers()).await;
@@ -189,6 +188,50 @@ impl Run {
         }
     }
 
+    /// What was looked for, and what was found. A follow-up is written out by the model, when there is one, while the words
+    /// of the conversation are looked for; what the model says too late or wrongly is not missed.
+    async fn look_up(&mut self, standalone: String) -> (String, Retrieval) {
+        let writes_out = self.answerer.writes_out
+            && !self.question.history.is_empty()
+            && may_lean_back(&self.question.text);
+        if !writes_out {
+            let found = self.search(&standalone).await;
+            return (standalone, found);
+        }
+        let written = write_out(&self.answerer.generator, &self.question);
+        // Each search costs a call to a provider's embedder: then only one is made.
+        let (written, found) = if self.answerer.embedder.is_free() {
+            let (written, found) = tokio::join!(written, self.search(&standalone));
+            (written, Some(found))
+        } else {
+            (written.await, None)
+        };
+        match (written, found) {
+            (Some((text, usage)), found) => {
+                self.usage = usage;
+                let found = match found {
+                    Some(found) if text == standalone => found,
+                    _ => self.search(&text).await,
+                };
+                (text, found)
+            }
+            (None, Some(found)) => (standalone, found),
+            (None, None) => {
+                let found = self.search(&standalone).await;
+                (standalone, found)
+            }
+        }
+    }
+
+    async fn search(&self, text: &str) -> Retrieval {
+        let query = Query {
+            text: text.to_owned(),
+            version: self.question.version.clone(),
+            locale: self.question.locale.clone(),
+        };
+        retrieve(&self.answerer.retriever, &self.answerer.embedder, &query, self.answerer.limits).await
+    }
+
     /// Names a question whose answer may be kept: a model writes it, and nothing but the book decides what it is.
     fn key(&self, standalone: &str) -> Option<Key> {
         let Question { history, version, locale, .. } = &self.question;
@@ -239,6 +282,7 @@ impl Run {
             Ok(Some(Err(error))) => return Ok(Some(Written::Nothing(self.resting(&error)))),
             Err(_) => return Ok(Some(Written::Nothing(self.too_slow()))),
         };
+        let before = self.usage;
         let mut filter = CitationFilter::new(known);
         let mut text = String::new();
         let mut finish = None;
@@ -247,8 +291,8 @@ impl Run {
                 Ok(Some(Ok(Delta::Text(piece)))) => filter.push(&piece),
                 Ok(Some(Ok(Delta::Usage(usage)))) => {
                     self.usage = TokenUsage {
-                        prompt_tokens: usage.prompt_tokens,
-                        answer_tokens: usage.answer_tokens + usage.thought_tokens,
+                        prompt_tokens: before.prompt_tokens + usage.prompt_tokens,
+                        answer_tokens: before.answer_tokens + usage.answer_tokens + usage.thought_tokens,
                     };
                     continue;
                 }

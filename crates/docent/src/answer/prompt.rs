@@ -83,14 +83,14 @@ fn history(question: &Question) -> Vec<PromptTurn> {
         turns.push(PromptTurn { role: PromptRole::User, text: contained(&exchange.question) });
         turns.push(PromptTurn {
             role: PromptRole::Model,
-            text: contained(&without_markers(&exchange.answer)),
+            text: contained(&without_markers(&exchange.answer, HISTORY_CHARS)),
         });
     }
     turns
 }
 
-/// Numbers of earlier answers belong to other passages, so they go.
-fn without_markers(answer: &str) -> String {
+/// The first `chars` of an earlier answer. Its numbers belong to other passages, so they go.
+pub(super) fn without_markers(answer: &str, chars: usize) -> String {
     let mut text = String::with_capacity(answer.len());
     let mut rest = answer;
     while let Some(open) = rest.find('[') {
@@ -106,16 +106,16 @@ fn without_markers(answer: &str) -> String {
         }
     }
     text.push_str(rest);
-    match text.char_indices().nth(HISTORY_CHARS) {
+    match text.char_indices().nth(chars) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
     }
 }
 
 /// Text that cannot close the tag it stands in.
-fn contained(text: &str) -> String {
+pub(super) fn contained(text: &str) -> String {
     let mut safe = text.to_owned();
-    for tag in ["passage", "question", "selection"] {
+    for tag in ["passage", "question", "selection", "conversation"] {
         for opening in [format!("</{tag}"), format!("<{tag}")] {
             while let Some(at) = find_ignoring_case(&safe, &opening) {
                 safe.replace_range(at..=at, "‹");

@@ -1,8 +1,12 @@
-//! Makes a follow-up stand on its own, without a model.
+//! Makes a follow-up stand on its own: with the words of the conversation, or written out by a model.
+
+mod model;
 
 use std::collections::HashSet;
 
+use super::language::language;
 use crate::conversations::Exchange;
+pub(super) use model::write_out;
 
 /// Words that point back at what was said before.
 const POINTERS: &[&str] = &[
@@ -46,6 +50,13 @@ pub fn stand_alone(question: &str, history: &[Exchange]) -> String {
         }
     }
     text
+}
+
+/// Whether a question may mean something that only the conversation says, in whatever language. A model knows more
+/// languages than [`stand_alone`].
+pub(super) fn may_lean_back(question: &str) -> bool {
+    let short = words(question).count() <= SHORT;
+    leans_back(question) || (short && language(question) != Some("en"))
 }
 
 fn leans_back(question: &str) -> bool {

@@ -70,6 +70,8 @@ pub struct Config {
     pub resume_window: Duration,
     /// Answers of a model that are kept for the same question.
     pub cached_answers: usize,
+    /// Whether a model writes follow-ups out before they are searched for.
+    pub writes_out: bool,
     /// Texts a minute at ingest; 0 for no limit, `None` for what suits the embedder.
     pub embeddings_per_minute: Option<u32>,
     /// Questions a minute from one address; 0 for no limit.
@@ -284,6 +286,7 @@ impl Reader<'_> {
             max_streams: self.between("DOCENT_MAX_STREAMS", 1, 100_000) as usize,
             resume_window: Duration::from_secs(self.between("DOCENT_RESUME_SECONDS", 0, 3600)),
             cached_answers: self.between("DOCENT_ANSWER_CACHE", 0, 100_000) as usize,
+            writes_out: self.choice("DOCENT_FOLLOW_UPS", &[("model", true), ("words", false)]),
             embeddings_per_minute: self
                 .optional("DOCENT_EMBEDDINGS_PER_MINUTE")
                 .map(|_| self.between("DOCENT_EMBEDDINGS_PER_MINUTE", 0, 1_000_000) as u32),

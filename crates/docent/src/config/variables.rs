@@ -96,6 +96,11 @@ pub const VARIABLES: &[Variable] = &[
         "500",
         "answers of a model that are kept for the same question; 0 for none",
     ),
+    variable(
+        "DOCENT_FOLLOW_UPS",
+        "model",
+        "how follow-ups are made to stand alone: model (one short call, when there is a model) or words",
+    ),
     variable("DOCENT_ANSWER_TIMEOUT", "60", "seconds that one answer may take in all"),
     variable("DOCENT_MAX_STREAMS", "1024", "answers at the same time; more get 429 at once"),
     variable("DOCENT_ADDRESS_LIMIT", "60", "questions a minute from one address; 0 for no limit"),

@@ -22,6 +22,7 @@ pub(super) fn answerer(retriever: &Retriever, embedder: &Embedder, generator: &G
         timeout: Duration::from_secs(60),
         // Each question is asked once.
         cache: AnswerCache::new(0),
+        writes_out: true,
     }
 }
 

@@ -59,6 +59,11 @@ impl Embedder {
         }
     }
 
+    /// Whether a vector costs no call to a provider.
+    pub fn is_free(&self) -> bool {
+        matches!(self, Self::Local(_) | Self::None)
+    }
+
     /// Names model, dimensions and prefixes: equal fingerprints, comparable vectors. `None` without vectors.
     pub fn fingerprint(&self) -> Option<&str> {
         match self {

@@ -20,7 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("origins", &[]),
     ("providers", &["secret", "status", "times"]),
     ("retrieve", &["providers", "status", "times"]),
-    ("answer", &["retrieve", "providers", "conversations"]),
+    ("answer", &["retrieve", "providers", "conversations", "times"]),
     ("conversations", &["answer", "database", "secret", "status", "times"]),
     ("turn", &["answer", "conversations", "metrics"]),
     ("parts", &["answer", "config", "conversations", "providers", "retrieve", "status", "times"]),

@@ -12,6 +12,7 @@ mod deploy;
 mod doctor;
 mod embedding;
 mod faults;
+mod followups;
 mod goldens;
 mod health;
 mod ingest;

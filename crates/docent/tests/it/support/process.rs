@@ -16,6 +16,7 @@ pub fn docent(folder: &Path) -> Command {
         .env_clear()
         .env("DOCENT_EMBEDDER", "none")
         .env("DOCENT_ANSWER_CACHE", "0")
+        .env("DOCENT_FOLLOW_UPS", "words")
         .env("HOST", "127.0.0.1")
         .env("PORT", "0")
         .stdin(Stdio::null());

@@ -35,9 +35,12 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// The motors book, words only, the extractive generator, a store in memory, no cache.
+    /// The motors book, words only, the extractive generator, a store in memory, no cache, one call for each answer.
     pub fn new() -> Self {
-        Self::default().with("DOCENT_EMBEDDER", "none").with("DOCENT_ANSWER_CACHE", "0")
+        Self::default()
+            .with("DOCENT_EMBEDDER", "none")
+            .with("DOCENT_ANSWER_CACHE", "0")
+            .with("DOCENT_FOLLOW_UPS", "words")
     }
 
     /// Sets a variable.
