@@ -35,7 +35,7 @@ const FEW: f64 = 20.0;
 const RIDGE: f64 = 1.0;
 
 /// Share of a corpus' own questions that may fall below each line.
-const UNCERTAIN: f64 = 0.05;
+const UNCERTAIN: f64 = 0.04;
 const OUT_OF_SCOPE: f64 = 0.01;
 
 /// One corpus to learn from: a folder with questions, and what they are about: a book or another set's folder, whose
