@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::hub::{Hub, HubError, Runtime};
 use super::log::Log;
-use super::tail::Reader;
 
 /// Looks at a stage that does not move before it counts: right after a push the Hub still shows the old state.
 const PATIENT_LOOKS: u32 = 12;
@@ -115,9 +114,8 @@ pub async fn follow(
     let began = tokio::time::Instant::now();
     let mut last = String::new();
     let (mut moved, mut looks, mut restarts) = (false, 0, 0);
-    let mut readers = [Reader::of(Log::Build), Reader::of(Log::Container)];
+    let mut seen = [0; 2];
     loop {
-        let next = tokio::time::Instant::now() + pace.pause;
         let runtime = hub.runtime(id).await?;
         let stage = runtime.stage.clone();
         if stage != last {
@@ -130,14 +128,11 @@ pub async fn follow(
         match stage.as_str() {
             "BUILDING" | "RUNNING_BUILDING" | "APP_STARTING" | "RUNNING_APP_STARTING" => {
                 moved = true;
-                let reader = &mut readers[usize::from(stage.ends_with("STARTING"))];
-                news(hub, id, reader, next, &mut tell).await;
+                let place = usize::from(stage.ends_with("STARTING"));
+                news(hub, id, place, &mut seen, pace.pause, &mut tell).await;
             }
             "RUNNING" | "SLEEPING" if ours == Some(true) || (ours.is_none() && moved) => {
-                // What is left of the build's log, and how the container started.
-                for reader in &mut readers {
-                    news(hub, id, reader, next, &mut tell).await;
-                }
+                news(hub, id, 1, &mut seen, pace.pause, &mut tell).await;
                 return Ok(if stage == "RUNNING" { Deployed::Running } else { Deployed::Sleeping });
             }
             "RUNNING" | "SLEEPING" if looks >= PATIENT_LOOKS => {
@@ -167,7 +162,7 @@ pub async fn follow(
         if began.elapsed() > pace.limit {
             return Err(FollowError::TimedOut { stage, after: pace.limit });
         }
-        tokio::time::sleep_until(next).await;
+        tokio::time::sleep(pace.pause).await;
     }
 }
 
@@ -178,20 +173,20 @@ pub(super) fn is_end(stage: &str) -> bool {
     )
 }
 
-/// Tells the lines that come until `end`.
+/// The log is replayed from its beginning at each look, so what was seen is skipped by count.
 async fn news(
     hub: &Hub,
     id: &str,
-    reader: &mut Reader,
-    end: tokio::time::Instant,
+    place: usize,
+    seen: &mut [usize; 2],
+    patience: Duration,
     tell: &mut impl FnMut(Told),
 ) {
     // A log that cannot be read must not end a deployment.
-    if reader.open(hub, id).await.is_ok() {
-        while let Ok(Some(line)) = tokio::time::timeout_at(end, reader.line()).await {
-            tell(Told::Line(line));
-        }
-    }
+    let lines = hub.log(id, [Log::Build, Log::Container][place], patience).await.unwrap_or_default();
+    let fresh = lines.iter().skip(seen[place]);
+    fresh.for_each(|line| tell(Told::Line(line.text.clone())));
+    seen[place] = seen[place].max(lines.len());
 }
 
 async fn ended(hub: &Hub, id: &str, runtime: Runtime, patience: Duration) -> FollowError {

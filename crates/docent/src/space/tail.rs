@@ -5,8 +5,8 @@ use std::io;
 use std::time::Duration;
 
 use super::follow::{FollowError, is_end};
-use super::hub::{Hub, HubError};
-use super::log::{Log, LogLine, LogStream};
+use super::hub::Hub;
+use super::log::{Log, LogLine};
 
 /// The Hub sends something more often, if only to keep the connection open. After this silence it is made anew; the Hub's
 /// own client waits as long.
@@ -15,53 +15,24 @@ const SILENCE: Duration = Duration::from_secs(120);
 /// Connections in a row that end without a new line before it is given up.
 const BARREN: u32 = 5;
 
-/// A log that is read on, connection after connection, each line once: the Hub replays it from its beginning each time.
-#[derive(Debug)]
-pub(super) struct Reader {
-    log: Log,
-    /// The connection, and how many lines it brought.
-    open: Option<(LogStream, usize)>,
-    /// By the first line a log that began anew is known.
+/// What was told already: a log is replayed from its beginning at each connection.
+#[derive(Debug, Default)]
+struct Seen {
+    /// By it a log that began anew is known.
     first: Option<LogLine>,
-    /// Lines that were read before.
+    /// Lines told.
     count: usize,
 }
 
-impl Reader {
-    /// At the beginning of a log; nothing is sent yet.
-    pub(super) fn of(log: Log) -> Self {
-        Self { log, open: None, first: None, count: 0 }
-    }
-
-    /// Connects when there is no connection.
-    pub(super) async fn open(&mut self, hub: &Hub, id: &str) -> Result<(), HubError> {
-        if self.open.is_none() {
-            self.open = Some((hub.log_stream(id, self.log).await?, 0));
+impl Seen {
+    /// Whether `line`, the one at `place`, is new.
+    fn is_new(&mut self, place: usize, line: &LogLine) -> bool {
+        if place == 0 && self.first.as_ref() != Some(line) {
+            *self = Self { first: Some(line.clone()), count: 0 };
         }
-        Ok(())
-    }
-
-    /// The next new line; `None` when there is no connection any more. Nothing is lost when the future is dropped.
-    pub(super) async fn line(&mut self) -> Option<String> {
-        while let Some((stream, place)) = &mut self.open {
-            let Some(line) = stream.next().await else { break };
-            let at = *place;
-            *place += 1;
-            if at == 0 && self.first.as_ref() != Some(&line) {
-                (self.first, self.count) = (Some(line.clone()), 0);
-            }
-            if at >= self.count {
-                self.count += 1;
-                return Some(line.text);
-            }
-        }
-        self.open = None;
-        None
-    }
-
-    /// Gives up a connection on which nothing comes any more.
-    fn forget_silent(&mut self) {
-        self.open.take_if(|(stream, _)| stream.silence() > SILENCE);
+        let new = place >= self.count;
+        self.count += usize::from(new);
+        new
     }
 }
 
@@ -79,38 +50,51 @@ pub async fn tail(
     pause: Duration,
     mut tell: impl FnMut(&str) -> io::Result<()>,
 ) -> Result<String, FollowError> {
-    let mut reader = Reader::of(log);
+    let mut seen = Seen::default();
     let mut barren = 0;
     let last = loop {
-        reader.open(hub, id).await?;
-        tokio::select! {
-            line = reader.line() => if let Some(line) = line {
-                tell(&line).map_err(FollowError::Output)?;
-                barren = 0;
-                continue;
-            } else {
-                barren += 1;
-            },
-            () = tokio::time::sleep(pause) => {
-                reader.forget_silent();
-                barren = 0;
+        let mut stream = hub.log_stream(id, log).await?;
+        let mut place = 0;
+        barren += 1;
+        let over = loop {
+            tokio::select! {
+                line = stream.next() => {
+                    let Some(line) = line else { break None };
+                    if seen.is_new(place, &line) {
+                        tell(&line.text).map_err(FollowError::Output)?;
+                        barren = 0;
+                    }
+                    place += 1;
+                }
+                () = tokio::time::sleep(pause) => {
+                    let runtime = hub.runtime(id).await?;
+                    if is_over(log, &runtime.stage) {
+                        break Some(runtime);
+                    }
+                    barren = 0;
+                    if stream.silence() > SILENCE {
+                        break None;
+                    }
+                }
             }
-        }
-        let runtime = hub.runtime(id).await?;
+        };
+        let runtime = match over {
+            Some(runtime) => runtime,
+            None => hub.runtime(id).await?,
+        };
         if is_over(log, &runtime.stage) {
             break runtime;
         }
         if barren == BARREN {
             return Err(FollowError::Torn);
         }
-        if barren > 0 {
-            tokio::time::sleep(pause).await;
-        }
+        tokio::time::sleep(pause).await;
     };
     // The last lines may have come after the last look, or not at all.
-    reader.open(hub, id).await?;
-    while let Ok(Some(line)) = tokio::time::timeout(pause, reader.line()).await {
-        tell(&line).map_err(FollowError::Output)?;
+    for (place, line) in hub.log(id, log, pause).await?.iter().enumerate() {
+        if seen.is_new(place, line) {
+            tell(&line.text).map_err(FollowError::Output)?;
+        }
     }
     if is_end(&last.stage) {
         return Err(FollowError::Ended { stage: last.stage, reason: last.error, log: Vec::new() });
