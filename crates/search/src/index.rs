@@ -226,7 +226,7 @@ impl Index {
         };
         let (versions, locales) = (occurring(Column::Version), occurring(Column::Locale));
         let lengths = layout.view(file, Section::Lengths);
-        let norms = lexical::norms(lengths, lexical::mean_lengths(lengths));
+        let norms = lexical::norms(lengths, lexical::mean_lengths(lengths), Steps::ALL);
         let mut places = vec![0; layout.chunks];
         for (place, ordinal) in (0..).zip(layout.view::<u32>(file, Section::ReadingOrder)) {
             places[*ordinal as usize] = place;
@@ -278,6 +278,8 @@ impl Index {
 
     /// The same index, ranking with `steps` alone.
     pub fn with_steps(mut self, steps: Steps) -> Self {
+        let lengths = self.view(Section::Lengths);
+        self.norms = lexical::norms(lengths, lexical::mean_lengths(lengths), steps);
         self.steps = steps;
         self
     }

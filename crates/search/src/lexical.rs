@@ -7,6 +7,7 @@ use crate::analyzer::{Analyzer, Role};
 use crate::fields::{BODY, CODE, HEADINGS, TITLE};
 use crate::format::FIELDS;
 use crate::postings::{Postings, TermPostings};
+use crate::steps::{Step, Steps};
 use crate::top::Top;
 use crate::{Hit, Ordinal, Statistics, Term, term_place};
 
@@ -102,12 +103,18 @@ pub(crate) fn mean_lengths(lengths: &[[u32; FIELDS]]) -> [f32; FIELDS] {
     sums.map(|sum| (sum as f64 / lengths.len().max(1) as f64).max(1.0) as f32)
 }
 
-/// What an occurrence is worth in each field of each chunk: the field's weight over its relative length.
-pub(crate) fn norms(lengths: &[[u32; FIELDS]], mean_lengths: [f32; FIELDS]) -> Vec<[f32; FIELDS]> {
+/// What an occurrence is worth in each field of each chunk: the field's weight over its relative length. Without the step
+/// for it, all fields weigh the same.
+pub(crate) fn norms(
+    lengths: &[[u32; FIELDS]],
+    mean_lengths: [f32; FIELDS],
+    steps: Steps,
+) -> Vec<[f32; FIELDS]> {
+    let weights = if steps.has(Step::Fields) { FIELD_WEIGHTS } else { [1.0; FIELDS] };
     let norm = |chunk: &[u32; FIELDS]| {
         std::array::from_fn(|field| {
             let part = FIELD_LENGTH_PARTS[field];
-            FIELD_WEIGHTS[field] / (1.0 - part + part * chunk[field] as f32 / mean_lengths[field].max(1.0))
+            weights[field] / (1.0 - part + part * chunk[field] as f32 / mean_lengths[field].max(1.0))
         })
     };
     lengths.iter().map(norm).collect()

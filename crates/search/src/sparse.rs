@@ -56,7 +56,7 @@ impl Index {
     /// The sparse vectors of all chunks, by ordinal. Lengths count against `mean_lengths`, which need not be this
     /// index's own: an engine keeps the vectors of unchanged chunks when others come and go. O(postings).
     pub fn sparse_vectors(&self, mean_lengths: [f32; FIELDS]) -> Vec<SparseVector> {
-        let norms = lexical::norms(self.lengths(), mean_lengths);
+        let norms = lexical::norms(self.lengths(), mean_lengths, self.steps());
         let mut values: Vec<BTreeMap<u32, f32>> = vec![BTreeMap::new(); self.len()];
         for (term, postings) in self.postings().all() {
             let place = term_place(term);
@@ -89,7 +89,7 @@ impl Index {
 
     /// The same index with words weighed as in the book that `statistics` speak of.
     pub fn with_statistics(mut self, statistics: Arc<Statistics>) -> Self {
-        self.norms = lexical::norms(self.lengths(), statistics.mean_lengths);
+        self.norms = lexical::norms(self.lengths(), statistics.mean_lengths, self.steps());
         self.statistics = Some(statistics);
         self
     }

@@ -6,16 +6,42 @@
 pub enum Step {
     /// Slips of the finger are read as what was meant.
     Spelling,
+    /// The words of the question are looked for.
+    Words,
+    /// Words in titles and headings count twice.
+    Fields,
+    /// The meaning of the question is looked for, where there is an embedder.
+    Meaning,
+    /// Meaning counts for more when the best section holds few of the question's words.
+    Paraphrase,
+    /// A section gains a little from the best section of its page.
+    Page,
+    /// A section whose heading is the question comes first.
+    Heading,
 }
 
 impl Step {
     /// All of them, in the order in which a question meets them.
-    pub const ALL: [Self; 1] = [Self::Spelling];
+    pub const ALL: [Self; 7] = [
+        Self::Spelling,
+        Self::Words,
+        Self::Fields,
+        Self::Meaning,
+        Self::Paraphrase,
+        Self::Page,
+        Self::Heading,
+    ];
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Spelling => "spelling",
+            Self::Words => "words",
+            Self::Fields => "fields",
+            Self::Meaning => "meaning",
+            Self::Paraphrase => "paraphrase",
+            Self::Page => "page",
+            Self::Heading => "heading",
         }
     }
 }

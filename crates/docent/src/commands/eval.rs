@@ -12,8 +12,8 @@ use super::{BookArguments, load_config, log};
 use crate::answer::Generator;
 use crate::config::{Config, EmbedderChoice};
 use crate::eval::{
-    Level, Measurement, Scores, Source, Spelling, Subject, compare, draft, evaluate, fit, html, junit,
-    shortfalls,
+    HEADS, Level, Measurement, Scores, Source, Spelling, Subject, ablation, as_json, compare, draft,
+    evaluate, fit, html, junit, overview, page, rows, shortfalls,
 };
 use crate::ingest::{Progress, read_site};
 use crate::parts::Providers;
@@ -72,6 +72,8 @@ pub(super) struct Arguments {
 enum Other {
     /// Fit the model that decides what is refused, over several corpora
     Fit(FitArguments),
+    /// Measure several sets at once, as one table and one page
+    Report(ReportArguments),
     /// Draft a set from a book's headings, for its author to correct
     Init(InitArguments),
 }
@@ -87,6 +89,28 @@ struct FitArguments {
     /// Embedder to fit for instead of the configured one
     #[arg(long)]
     embedder: Option<EmbedderName>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct ReportArguments {
+    /// A set of questions and what they are about: a book, or a folder with corpus.jsonl
+    #[arg(long, value_name = "SET[=BOOK]", required = true)]
+    corpus: Vec<String>,
+    /// Embedders to measure; may be given several times
+    #[arg(long, default_values = ["none", "local"])]
+    embedder: Vec<EmbedderName>,
+    /// Leave out each step of ranking in turn, to see what it brings
+    #[arg(long)]
+    ablate: bool,
+    /// An earlier report's --json, to compare with
+    #[arg(long, value_name = "FILE")]
+    before: Option<PathBuf>,
+    /// Write a page with all figures and plots into this file
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -118,6 +142,7 @@ enum EmbedderName {
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.other {
         Some(Other::Fit(fit)) => run_fit(fit).await,
+        Some(Other::Report(report)) => run_report(report).await,
         Some(Other::Init(init)) => {
             let book = Opened::new(&init.book, &init.how).await?;
             let written = draft(book.subject(), &init.set, init.questions)?;
@@ -208,14 +233,7 @@ async fn run_fit(arguments: FitArguments) -> anyhow::Result<()> {
     let mut config = load_config(None)?;
     log::start(&config);
     let (embedder, vectors) = embedder(&mut config, arguments.embedder)?;
-    let sources: Vec<Source> = arguments
-        .corpus
-        .iter()
-        .map(|corpus| match corpus.split_once('=') {
-            Some((set, book)) => Source { set: set.into(), book: Some(book.into()) },
-            None => Source { set: corpus.into(), book: None },
-        })
-        .collect();
+    let sources = sources(&arguments.corpus);
     let fitted = fit(&sources, &arguments.foreign, &embedder, &vectors).await?;
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&fitted)?);
@@ -247,6 +265,61 @@ async fn run_fit(arguments: FitArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn sources(corpora: &[String]) -> Vec<Source> {
+    corpora
+        .iter()
+        .map(|corpus| match corpus.split_once('=') {
+            Some((set, book)) => Source { set: set.into(), book: Some(book.into()) },
+            None => Source { set: corpus.into(), book: None },
+        })
+        .collect()
+}
+
+async fn run_report(arguments: ReportArguments) -> anyhow::Result<()> {
+    let mut config = load_config(None)?;
+    log::start(&config);
+    let earlier: Option<serde_json::Value> = match &arguments.before {
+        Some(path) => {
+            let text = fs_err::read_to_string(path)?;
+            let read = serde_json::from_str(&text);
+            Some(read.with_context(|| format!("{} is not what --json printed", path.display()))?)
+        }
+        None => None,
+    };
+    let mut embedders = Vec::new();
+    let mut kept = PathBuf::new();
+    for name in arguments.embedder {
+        let (embedder, vectors) = embedder(&mut config, Some(name))?;
+        embedders.push(embedder);
+        kept = vectors;
+    }
+    let tell = |what: &str| eprintln!("{what} …");
+    let runs = overview(&sources(&arguments.corpus), &embedders, arguments.ablate, &kept, tell).await?;
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&as_json(&runs))?);
+    } else {
+        let mut people = table(&HEADS);
+        for row in rows(&runs, earlier.as_ref()) {
+            people.add_row(row);
+        }
+        println!("{people}");
+        let left_out = ablation(&runs);
+        if !left_out.is_empty() {
+            let steps = search::Step::ALL.map(search::Step::name);
+            let heads: Vec<&str> = ["set", "embedder", "nDCG@10"].into_iter().chain(steps).collect();
+            let mut people = table(&heads);
+            for row in left_out {
+                people.add_row(row);
+            }
+            println!("nDCG@10, and by how many thousandths it changes without each step:\n{people}");
+        }
+    }
+    if let Some(path) = &arguments.html {
+        fs_err::write(path, page(&runs, earlier.as_ref()))?;
+    }
+    Ok(())
+}
+
 async fn measure(arguments: Arguments) -> anyhow::Result<()> {
     let Some(set) = &arguments.set else {
         anyhow::bail!("--set names the folder with the questions");
@@ -271,6 +344,7 @@ async fn measure(arguments: Arguments) -> anyhow::Result<()> {
         generator: &generator,
         all_answers: arguments.answers || arguments.model,
         spelling: arguments.spelling,
+        steps: search::Steps::ALL,
         vectors: &vectors,
     })
     .await?;

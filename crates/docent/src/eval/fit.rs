@@ -48,6 +48,16 @@ pub struct Source {
     pub book: Option<PathBuf>,
 }
 
+impl Source {
+    /// Set and book, as on the command line.
+    pub fn name(&self) -> String {
+        match &self.book {
+            Some(book) => format!("{}={}", self.set.display(), book.display()),
+            None => self.set.display().to_string(),
+        }
+    }
+}
+
 /// What was fitted, and how it does on corpora that it has not seen.
 #[derive(Debug, Clone, Serialize)]
 pub struct Fit {

@@ -11,6 +11,7 @@ mod fit;
 mod floors;
 mod junit;
 mod metrics;
+mod overview;
 mod report;
 mod scores;
 pub mod set;
@@ -21,7 +22,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use ::corpus::{BookError, count_tokens};
-use search::IndexError;
+use search::{IndexError, Steps};
 use serde::Serialize;
 
 use crate::answer::{Generator, mismatch, stand_alone};
@@ -37,6 +38,7 @@ pub use fit::{Fit, Source, Unseen, fit};
 pub use floors::shortfalls;
 pub use junit::junit;
 use metrics::{mrr, ndcg, precision, recall};
+pub use overview::{HEADS, ablation, as_json, overview, page, rows};
 pub use report::html;
 pub use scores::{Counts, Detail, Figure, Latency, Ranking, Scores, Settings, Spelling};
 use set::{Set, SetError, SetQuery};
@@ -99,6 +101,8 @@ pub struct Measurement<'a> {
     pub all_answers: bool,
     /// How the questions are spelled.
     pub spelling: Spelling,
+    /// What ranking does.
+    pub steps: Steps,
     /// A file that keeps embedded texts from run to run.
     pub vectors: &'a Path,
 }
@@ -113,7 +117,7 @@ pub async fn evaluate(measurement: Measurement<'_>) -> Result<(Scores, Vec<Detai
     let corpus = Corpus::open(&set, directory, book)?;
     let level = measurement.level.unwrap_or(if book.is_some() { Level::Section } else { Level::Doc });
     let index = build(&corpus.chunks, embedder, measurement.vectors).await?;
-    let retriever = Retriever::File(SharedIndex::new(index));
+    let retriever = Retriever::File(SharedIndex::new(index.with_steps(measurement.steps)));
     let run = Run { set: &set, corpus: &corpus, level, retriever, measurement: &measurement };
     let mut details = Vec::with_capacity(set.queries.len());
     for query in &set.queries {

@@ -12,11 +12,13 @@ const BINS: usize = 20;
 const WIDTH: f64 = 420.0;
 const HEIGHT: f64 = 180.0;
 
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1c2430}\
+pub(super) const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1c2430}\
 table{border-collapse:collapse;width:100%;margin:1rem 0}td,th{padding:.25rem .6rem;text-align:left;border-bottom:1px solid #d8dde4;vertical-align:top}\
 .n{text-align:right;font-variant-numeric:tabular-nums}.bad{background:#fdeceb}figure{display:inline-block;margin:1rem 2rem 1rem 0}\
 figcaption{font-size:.9rem}.in{fill:#2f6fb2}.out{fill:#d9822b}.line{fill:none;stroke:#2f6fb2;stroke-width:2}.axis{stroke:#8894a3;stroke-width:1}\
-svg text{font:12px system-ui,sans-serif;fill:#48535f}";
+svg text{font:12px system-ui,sans-serif;fill:#48535f}.wide{overflow-x:auto}summary{cursor:pointer;padding:.4rem 0}\
+svg{max-width:100%;height:auto}@media(prefers-color-scheme:dark){body{background:#12161c;color:#e3e8ee}td,th{border-color:#36404c}\
+.bad{background:#47241f}.in{fill:#6ea8e0}.out{fill:#eda35d}.line{stroke:#6ea8e0}svg text{fill:#aeb9c5}}";
 
 /// The page.
 pub fn html(scores: &Scores, details: &[Detail]) -> String {
@@ -72,7 +74,7 @@ pub fn html(scores: &Scores, details: &[Detail]) -> String {
 }
 
 /// How the trust is spread over answerable questions and over those out of scope.
-fn trust_plot(details: &[Detail]) -> String {
+pub(super) fn trust_plot(details: &[Detail]) -> String {
     let shares = |answerable: bool| -> Vec<f64> {
         let trusts = of_scope(details).filter(|detail| detail.answerable == answerable);
         let mut bins = vec![0.0; BINS];
@@ -102,7 +104,7 @@ fn trust_plot(details: &[Detail]) -> String {
 }
 
 /// Refused of the unanswerable against refused of the answerable, over all thresholds.
-fn roc_plot(details: &[Detail]) -> String {
+pub(super) fn roc_plot(details: &[Detail]) -> String {
     let mut trusts: Vec<(f32, bool)> =
         of_scope(details).map(|detail| (detail.trust, detail.answerable)).collect();
     trusts.sort_by(|one, other| one.0.total_cmp(&other.0));
@@ -128,7 +130,7 @@ fn roc_plot(details: &[Detail]) -> String {
 }
 
 /// At which rank the first relevant result stands.
-fn rank_plot(details: &[Detail]) -> String {
+pub(super) fn rank_plot(details: &[Detail]) -> String {
     let ranked: Vec<f64> =
         details.iter().filter_map(|detail| detail.ranking).map(|ranking| ranking.mrr_10).collect();
     if ranked.is_empty() {

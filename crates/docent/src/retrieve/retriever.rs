@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, RwLock};
 
-use search::{Hit, Index, LexicalHit, Ordinal, Scope, Term, fuse_weighted};
+use search::{Hit, Index, LexicalHit, Ordinal, Scope, Step, Term, fuse_weighted};
 
 use super::qdrant::QdrantRetriever;
 use super::{LexicalPart, Query, ScoredChunk, topics};
@@ -16,8 +16,16 @@ pub(super) const CANDIDATES: usize = 200;
 const VECTOR_WEIGHT: f32 = 0.6;
 const LEXICAL_WEIGHT: f32 = 0.4;
 
+/// What goes over from words to meaning as the best chunk of the words leg holds less than [`FEW_WORDS`] of the
+/// question's weight: all of it when it holds nothing.
+const PARAPHRASE: f32 = 0.2;
+const FEW_WORDS: f32 = 0.5;
+
 /// What a section gets on top whose heading says just what was asked.
 const OWN_HEADING: f32 = 0.1;
+
+/// What a section gets of its page's best score: the right page often holds more than one section that is near.
+const PAGE: f32 = 0.1;
 
 /// Hits whose headings are compared with the question.
 const HEADINGS_LOOKED_AT: usize = 20;
@@ -89,11 +97,15 @@ impl std::fmt::Debug for SharedIndex {
 /// Asks both legs and fuses them, best first, ties by chunk id.
 pub(super) fn search(index: &Index, query: &Query, vector: Option<&[f32]>, limit: usize) -> Vec<ScoredChunk> {
     let scope = Scope { version: query.version.as_deref(), locale: query.locale.as_deref() };
-    let lexical = index.lexical(&query.text, scope, CANDIDATES);
+    let steps = index.steps();
+    let lexical =
+        if steps.has(Step::Words) { index.lexical(&query.text, scope, CANDIDATES) } else { Vec::new() };
+    let vector = vector.filter(|_| steps.has(Step::Meaning));
     let nearest = vector.map(|vector| with_cosines(index, vector, scope, &lexical)).unwrap_or_default();
     let scored: Vec<Hit> = lexical.iter().map(|hit| Hit { ordinal: hit.ordinal, score: hit.score }).collect();
-    let mut fused = fuse_legs(&scored, &nearest);
-    favour_own_heading(index, &query.text, &mut fused);
+    let coverage = lexical.first().map(|hit| hit.coverage).filter(|_| steps.has(Step::Paraphrase));
+    let mut fused = fuse_legs(&scored, &nearest, coverage);
+    favour(index, &query.text, &mut fused);
 
     let words: HashMap<Ordinal, LexicalPart> = lexical
         .iter()
@@ -117,8 +129,37 @@ pub(super) fn search(index: &Index, query: &Query, vector: Option<&[f32]>, limit
         .collect()
 }
 
+/// What a hit gains from where it stands: from its page, and from its heading.
+pub(super) fn favour(index: &Index, question: &str, hits: &mut [Hit]) {
+    if index.steps().has(Step::Page) {
+        favour_page(index, hits);
+    }
+    if index.steps().has(Step::Heading) {
+        favour_own_heading(index, question, hits);
+    }
+}
+
+/// Adds to each hit a part of the best score on its page.
+fn favour_page(index: &Index, hits: &mut [Hit]) {
+    let mut best: HashMap<(&str, &str), f32> = HashMap::new();
+    for hit in &*hits {
+        let chunk = index.chunk(hit.ordinal);
+        let score = best.entry((chunk.file_path, chunk.url)).or_default();
+        *score = score.max(hit.score);
+    }
+    for hit in &mut *hits {
+        let chunk = index.chunk(hit.ordinal);
+        hit.score += PAGE * best.get(&(chunk.file_path, chunk.url)).copied().unwrap_or_default();
+    }
+    sort(hits);
+}
+
+fn sort(hits: &mut [Hit]) {
+    hits.sort_by(|one, other| other.score.total_cmp(&one.score).then(one.ordinal.cmp(&other.ordinal)));
+}
+
 /// Puts sections first whose heading is the question: "What is ownership?", "Installation".
-pub(super) fn favour_own_heading(index: &Index, question: &str, hits: &mut [Hit]) {
+fn favour_own_heading(index: &Index, question: &str, hits: &mut [Hit]) {
     let telling = |text: &str| -> BTreeSet<Term> {
         let terms = index.query_terms(text).into_iter();
         terms.filter(|term| !term.stop_word).map(|term| term.term).collect()
@@ -133,7 +174,7 @@ pub(super) fn favour_own_heading(index: &Index, question: &str, hits: &mut [Hit]
             hit.score += OWN_HEADING;
         }
     }
-    hits.sort_by(|one, other| other.score.total_cmp(&one.score).then(one.ordinal.cmp(&other.ordinal)));
+    sort(hits);
 }
 
 /// The nearest chunks, and the cosine of each chunk that the words leg found: a chunk that both legs know
@@ -152,13 +193,18 @@ fn with_cosines(index: &Index, vector: &[f32], scope: Scope<'_>, lexical: &[Lexi
     nearest
 }
 
-/// Fuses what the words leg and the vector leg found.
-pub(super) fn fuse_legs(words: &[Hit], nearest: &[Hit]) -> Vec<Hit> {
+/// Fuses what the words leg and the vector leg found. `coverage` is the share of the question's weight that the best
+/// chunk of the words leg holds, as far as it is known.
+pub(super) fn fuse_legs(words: &[Hit], nearest: &[Hit], coverage: Option<f32>) -> Vec<Hit> {
     match (words.is_empty(), nearest.is_empty()) {
         (_, true) => fuse_weighted(&[(1.0, words.to_vec())]),
         (true, false) => fuse_weighted(&[(1.0, nearest.to_vec())]),
         (false, false) => {
-            fuse_weighted(&[(VECTOR_WEIGHT, nearest.to_vec()), (LEXICAL_WEIGHT, words.to_vec())])
+            let moved = PARAPHRASE * (1.0 - coverage.unwrap_or(1.0) / FEW_WORDS).max(0.0);
+            fuse_weighted(&[
+                (VECTOR_WEIGHT + moved, nearest.to_vec()),
+                (LEXICAL_WEIGHT - moved, words.to_vec()),
+            ])
         }
     }
 }

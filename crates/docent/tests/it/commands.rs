@@ -309,6 +309,43 @@ fn eval_prints_one_object_with_the_agreed_figures() {
 }
 
 #[test]
+fn a_report_shows_all_sets_what_each_step_brings_and_what_changed() {
+    let folder = folder();
+    for (set, question) in [("one", "What is torque measured in?"), ("two", "Which tyres grip wet concrete?")]
+    {
+        let corpus = folder.path().join(set);
+        std::fs::create_dir(&corpus).expect("a folder");
+        let lines = [
+            ("corpus.jsonl", r#"{"id": "a", "title": "Torque", "text": "It is measured in newton metres."}"#),
+            ("queries.jsonl", &json!({"id": "1", "text": question}).to_string()),
+            ("qrels.tsv", "query-id\tcorpus-id\tgrade\n1\ta\t2"),
+        ];
+        for (name, text) in lines {
+            std::fs::write(corpus.join(name), format!("{text}\n")).expect("written");
+        }
+    }
+    let report = ["eval", "report", "--corpus", "one", "--corpus", "two", "--embedder", "none"];
+    let mut runs = json_of(folder.path(), &[&report[..], &["--ablate", "--json"]].concat());
+    let asked = |run: &Value| (run["set"].clone(), run["asked"].clone());
+    let list = runs["runs"].as_array_mut().expect("runs");
+    assert!(list.iter().any(|run| asked(run) == (json!("two"), json!("with slips"))), "{list:?}");
+    assert!(list.iter().any(|run| asked(run) == (json!("one"), json!("without fields"))), "{list:?}");
+    assert!(!list.iter().any(|run| run["asked"] == "without words"), "nothing would be left");
+    let plain = list.iter_mut().find(|run| asked(run) == (json!("one"), json!("as it is"))).expect("a run");
+    assert_eq!(plain["scores"]["ndcg@10"], 1.0);
+    plain["scores"]["ndcg@10"] = json!(0.9);
+    std::fs::write(folder.path().join("before.json"), runs.to_string()).expect("written");
+
+    let compared = [&report[..], &["--ablate", "--before", "before.json", "--html", "all.html"]].concat();
+    let said = said(folder.path(), &compared);
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    assert!(said.stdout.contains("1.000 (+100)"), "{}", said.stdout);
+    let page = std::fs::read_to_string(folder.path().join("all.html")).expect("the page");
+    assert!(page.contains("1.000 (+100)") && page.matches("<details>").count() == 2, "{page}");
+    assert!(page.contains("What each step brings") && !page.contains("http"), "it loads nothing: {page}");
+}
+
+#[test]
 fn a_drafted_set_can_be_measured_and_is_not_overwritten() {
     let folder = folder();
     let drafted = said(folder.path(), &["eval", "init", "book", "--set", "draft"]);

@@ -7,7 +7,7 @@ use corpus::{Chunk, ChunkId};
 use search::{Hit, Index, IndexBuilder, Metadata, Ordinal, Scope};
 use serde_json::{Value, json};
 
-use super::super::retriever::{CANDIDATES, favour_own_heading, fuse_legs};
+use super::super::retriever::{CANDIDATES, favour, fuse_legs};
 use super::super::{LexicalPart, Query, ScoredChunk};
 use super::Unavailable;
 use super::opened::Opened;
@@ -152,9 +152,10 @@ pub(super) fn assemble(
         hit.score = exact.get(&hit.ordinal).copied().unwrap_or(hit.score);
     }
     words.sort_by(|one, other| other.score.total_cmp(&one.score).then(one.ordinal.cmp(&other.ordinal)));
-    let mut fused = fuse_legs(&words, &nearest);
+    let best = words.first().and_then(|best| local.iter().find(|hit| hit.ordinal == best.ordinal));
+    let mut fused = fuse_legs(&words, &nearest, best.map(|hit| hit.coverage));
     fused.retain(|hit| (hit.ordinal.0 as usize) < index.len());
-    favour_own_heading(&index, &query.text, &mut fused);
+    favour(&index, &query.text, &mut fused);
 
     let ranks: HashMap<Ordinal, usize> =
         words.iter().enumerate().map(|(place, hit)| (hit.ordinal, place + 1)).collect();
