@@ -6,7 +6,6 @@ use std::ops::Range;
 
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::parallel::in_parallel;
 use crate::sentence::split_sentences;
 use crate::{BlockKind, Chunk, ChunkId, ChunkOptions, Page, Section, Sentence, SentenceKind, count_tokens};
 
@@ -21,11 +20,6 @@ const LONG_ITEM_BYTES: usize = 300;
 /// sections below it. O(n).
 pub fn chunk_page(page: &Page, options: &ChunkOptions) -> Vec<Chunk> {
     chunk_sections(page, options).into_iter().flatten().collect()
-}
-
-/// The chunks of several pages, page after page as [`chunk_page`] cuts them, on all processors.
-pub fn chunk_pages(pages: &[Page], options: &ChunkOptions) -> Vec<Chunk> {
-    in_parallel(pages, |page| chunk_page(page, options)).into_iter().flatten().collect()
 }
 
 /// The chunks of [`chunk_page`], one list for each of the page's sections, in their order; a section without

@@ -27,7 +27,7 @@ mod web;
 pub use book::{Book, BookError, BookKind, BookOptions, read_book, read_book_with};
 pub use built::read_html_page;
 pub use chunk::{Chunk, ChunkId, ChunkOptions, Sentence, SentenceKind};
-pub use cut::{chunk_page, chunk_pages, chunk_sections};
+pub use cut::{chunk_page, chunk_sections};
 pub use docusaurus::{PagePart, page_from_parts, read_page};
 pub use page::{Block, BlockKind, Page, Section};
 pub use state::{FolderState, folder_state};

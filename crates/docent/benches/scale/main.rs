@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use book::Random;
-use corpus::{BookOptions, Chunk, ChunkOptions, chunk_pages, read_book};
+use corpus::{BookOptions, Chunk, ChunkOptions, chunk_page, read_book};
 use search::{Hit, Index, IndexBuilder, Metadata, Scope, fuse_weighted};
 
 const PAGES: usize = 10_000;
@@ -129,7 +129,10 @@ impl Large {
     fn chunks(&self) -> Vec<Chunk> {
         let (book, read_in) =
             timed(|| read_book(&self.root, &BookOptions::default()).expect("the book is read"));
-        let (chunks, cut_in) = timed(|| chunk_pages(&book.pages, &ChunkOptions::default()));
+        let (chunks, cut_in) = timed(|| {
+            let options = ChunkOptions::default();
+            book.pages.iter().flat_map(|page| chunk_page(page, &options)).collect::<Vec<_>>()
+        });
         println!("  of which reading takes {read_in:.2?} and cutting {cut_in:.2?}");
         chunks
     }

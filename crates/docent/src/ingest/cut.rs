@@ -10,8 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use corpus::{Chunk, ChunkId, ChunkOptions, Page, chunk_page};
 use tempfile::SpooledTempFile;
 
-/// Texts of a smaller book never leave the memory.
-const IN_MEMORY_BYTES: usize = 8 * 1024 * 1024;
+use super::spool::spool;
 
 /// What is in memory of a chunk.
 #[derive(Debug, Clone, Copy)]
@@ -47,14 +46,9 @@ struct Cut {
 }
 
 impl Cutter {
-    /// A book too large for the memory goes to a file in `folder`, or in the system's folder for such files when
-    /// that one does not exist.
+    /// Texts wait in a [`spool`].
     pub(super) fn new(folder: Option<&Path>) -> Self {
-        let texts = match folder.filter(|folder| folder.is_dir()) {
-            Some(folder) => tempfile::spooled_tempfile_in(IN_MEMORY_BYTES, folder),
-            None => tempfile::spooled_tempfile(IN_MEMORY_BYTES),
-        };
-        let cut = Cut { texts, written: 0, pages: HashMap::new(), sections: 0, failed: None };
+        let cut = Cut { texts: spool(folder), written: 0, pages: HashMap::new(), sections: 0, failed: None };
         Self { cut: Mutex::new(cut) }
     }
 

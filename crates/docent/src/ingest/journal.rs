@@ -12,13 +12,12 @@ use corpus::ChunkId;
 use fs_err::{File, OpenOptions};
 use tempfile::SpooledTempFile;
 
+use super::spool::spool;
+
 const MAGIC: &[u8; 8] = b"docvec01";
 
 /// No embedder makes longer vectors; a larger number is damage.
 const MOST_DIMENSIONS: usize = 65_536;
-
-/// More than this leaves the memory when the journal has no file of its own.
-const IN_MEMORY_BYTES: usize = 8 * 1024 * 1024;
 
 /// Vectors by the hash of their text; memory holds only where each is.
 pub(crate) struct Journal {
@@ -52,14 +51,9 @@ impl Bytes {
 }
 
 impl Journal {
-    /// A journal that nobody will find again; a large one is a file in `folder`, or in the system's folder for such
-    /// files when that one does not exist.
+    /// A journal that nobody will find again; see [`spool`].
     pub(crate) fn nameless(folder: Option<&Path>) -> Self {
-        let file = match folder.filter(|folder| folder.is_dir()) {
-            Some(folder) => tempfile::spooled_tempfile_in(IN_MEMORY_BYTES, folder),
-            None => tempfile::spooled_tempfile(IN_MEMORY_BYTES),
-        };
-        Self { bytes: Bytes::Nameless(file), end: 0, places: HashMap::new() }
+        Self { bytes: Bytes::Nameless(spool(folder)), end: 0, places: HashMap::new() }
     }
 
     /// Opens the journal of this embedder; one of another embedder is thrown away.

@@ -9,6 +9,7 @@ mod pace;
 mod progress;
 pub mod qdrant;
 mod site;
+mod spool;
 mod watch;
 
 use std::collections::{BTreeMap, HashMap, HashSet};

@@ -110,8 +110,8 @@ fn is_name(text: &str, word: &str, language: &str) -> bool {
 
 /// Whether a word is one of a program: with a capital behind a small letter, or with pieces joined by `_` or `::`.
 fn is_identifier(word: &str) -> bool {
-    let humps = word.chars().zip(word.chars().skip(1));
-    humps.into_iter().any(|(one, next)| one.is_lowercase() && next.is_uppercase())
+    let mut neighbours = word.chars().zip(word.chars().skip(1));
+    neighbours.any(|(one, next)| one.is_lowercase() && next.is_uppercase())
         || word.trim_matches('_').contains('_')
         || word.contains("::")
 }
