@@ -59,6 +59,20 @@ if wanted eval; then
     DOCENT_DATA_DIR=target/eval cargo run --quiet -- \
       eval --set evals/followups/manual --book docs --embedder "$embedder" --floors evals/followups/floors.toml
   done
+  # Sets whose texts are not ours to copy: evals/elsewhere/README.md.
+  elsewhere() { # floors set [book]
+    local set="$2" book="${3:-}"
+    [ -d "${book:-$set}" ] || { echo "passed over, ${book:-$set} is not there"; return; }
+    DOCENT_DATA_DIR=target/eval cargo run --quiet -- \
+      eval --set "$set" ${book:+--book "$book"} --embedder local --floors "evals/elsewhere/$1.toml"
+  }
+  if [ -n "${EVAL_SETS:-}" ]; then
+    title "scores of the sets in $EVAL_SETS"
+    elsewhere anthropic-docs "$EVAL_SETS/anthropic-docs"
+    elsewhere squad-dev "$EVAL_SETS/squad-dev"
+    elsewhere rust-book evals/scope/rust-book "$EVAL_SETS/sites/rust-book"
+    elsewhere rust-followups evals/followups/rust-book "$EVAL_SETS/sites/rust-book"
+  fi
 fi
 
 if wanted sites; then

@@ -55,6 +55,9 @@ impl<'de> Deserialize<'de> for ChunkId {
     }
 }
 
+/// Sentences of a chunk that are embedded one by one; more are rows of a table of numbers.
+const MOST_SENTENCES: usize = 48;
+
 /// One piece of a section, at most [`ChunkOptions::max_tokens`] long unless a single unbreakable line is longer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chunk {
@@ -132,13 +135,31 @@ impl Default for ChunkOptions {
 impl Chunk {
     /// The text that embedders see: title and heading path in front of the content.
     pub fn embedding_text(&self) -> String {
-        let mut text = self.title.clone();
-        for heading in &self.heading_path {
-            text.push_str(" > ");
-            text.push_str(heading);
+        self.with_headings(&self.content)
+    }
+
+    /// Its sentences as embedders see them, each with title and heading path in front, [`MOST_SENTENCES`] at most: one
+    /// that answers a question is nearer to it than the whole. Empty for a chunk of one sentence, which is the whole.
+    pub fn sentence_texts(&self) -> Vec<String> {
+        if self.sentences.len() < 2 {
+            return Vec::new();
         }
-        text.push('\n');
-        text.push_str(&self.content);
-        text
+        let texts = self
+            .sentences
+            .iter()
+            .take(MOST_SENTENCES)
+            .filter_map(|sentence| self.content.get(sentence.start as usize..sentence.end as usize));
+        texts.map(|text| self.with_headings(text)).collect()
+    }
+
+    fn with_headings(&self, text: &str) -> String {
+        let mut all = self.title.clone();
+        for heading in &self.heading_path {
+            all.push_str(" > ");
+            all.push_str(heading);
+        }
+        all.push('\n');
+        all.push_str(text);
+        all
     }
 }

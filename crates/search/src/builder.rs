@@ -7,6 +7,7 @@ mod writer;
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Read, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use corpus::{Chunk, ChunkId, SentenceKind};
@@ -36,17 +37,25 @@ pub struct IndexBuilder {
     terms: HashMap<Box<str>, u32>,
     occurrences: Occurrences,
     vectors: Spool,
+    /// A step and a row of codes for each sentence that has a vector.
+    sentence_vectors: Spool,
+    sentence_vector_count: u64,
     /// Where it may spill.
     folder: Option<PathBuf>,
     /// Why it could not; said when the file is to be written.
     failed: Option<io::Error>,
 }
 
+/// How far the length of a vector of codes may be from 1: half a step in each number is far less.
+const CODED_LENGTH: f64 = 0.02;
+
 /// A chunk as it was pushed; its place in the list is its place in the book.
 struct Pending {
     id: ChunkId,
     content_hash: ChunkId,
     record: Record,
+    /// Where the vectors of its sentences are.
+    sentence_vectors: Range<u64>,
 }
 
 impl std::fmt::Debug for IndexBuilder {
@@ -77,6 +86,8 @@ impl IndexBuilder {
             terms: HashMap::new(),
             occurrences: Occurrences::default(),
             vectors: Spool::default(),
+            sentence_vectors: Spool::default(),
+            sentence_vector_count: 0,
             folder: None,
             failed: None,
         }
@@ -93,21 +104,23 @@ impl IndexBuilder {
         builder.strings.ends = Spool::in_file(folder)?;
         builder.sentences = Spool::in_file(folder)?;
         builder.vectors = Spool::in_file(folder)?;
+        builder.sentence_vectors = Spool::in_file(folder)?;
         builder.folder = Some(folder.to_owned());
         Ok(builder)
     }
 
     /// Adds a chunk; push the chunks of a page one after the other, in the order of the book.
     ///
-    /// `vector` has `metadata.dimensions` values and is scaled to unit length if it is not; a vector that is empty,
-    /// zero or not finite means that the chunk has none. A chunk whose id was pushed before is the same chunk and is
-    /// passed over.
+    /// `vector` has `metadata.dimensions` values, and as many again for each sentence that has a vector of its own. Each
+    /// is scaled to unit length if it is not; one that is empty, zero or not finite means that there is none. A chunk
+    /// whose id was pushed before is the same chunk and is passed over.
     ///
     /// # Panics
-    /// When `vector` has values, but another number of them than `metadata.dimensions`.
+    /// When `vector` has values, but not a multiple of `metadata.dimensions`.
     pub fn push(&mut self, chunk: &Chunk, vector: &[f32]) {
+        let width = self.metadata.dimensions;
         assert!(
-            vector.is_empty() || vector.len() == self.metadata.dimensions,
+            vector.is_empty() || (width > 0 && vector.len().is_multiple_of(width)),
             "a vector of {} values in an index of {} dimensions",
             vector.len(),
             self.metadata.dimensions
@@ -123,7 +136,10 @@ impl IndexBuilder {
     fn take(&mut self, chunk: &Chunk, vector: &[f32]) -> io::Result<()> {
         let place = self.chunks.len() as u32;
         let record = self.record(chunk)?;
-        self.chunks.push(Pending { id: chunk.id, content_hash: chunk.content_hash, record });
+        let (vector, sentences) = vector.split_at(vector.len().min(self.metadata.dimensions));
+        let sentence_vectors = self.take_sentences(sentences)?;
+        let Chunk { id, content_hash, .. } = *chunk;
+        self.chunks.push(Pending { id, content_hash, record, sentence_vectors });
         self.index_fields(place, chunk);
         if self.folder.is_some() && self.occurrences.is_full() {
             self.end_run()?;
@@ -132,6 +148,25 @@ impl IndexBuilder {
         unit.resize(self.metadata.dimensions, 0.0);
         vectors::normalise(&mut unit);
         self.vectors.write(bytemuck::cast_slice(&unit))
+    }
+
+    /// Codes the vectors of a chunk's sentences; where they are.
+    fn take_sentences(&mut self, vectors: &[f32]) -> io::Result<Range<u64>> {
+        let first = self.sentence_vector_count;
+        let mut code = vec![0u8; self.metadata.dimensions];
+        for vector in vectors.chunks_exact(self.metadata.dimensions.max(1)) {
+            let mut unit = vector.to_vec();
+            // One that was read from an index is as long as its codes are exact, and must keep them.
+            let length = unit.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
+            if !length.is_finite() || (length - 1.0).abs() > CODED_LENGTH {
+                vectors::normalise(&mut unit);
+            }
+            let step = codes::encode_sentence(&unit, &mut code);
+            self.sentence_vectors.write(&step.to_le_bytes())?;
+            self.sentence_vectors.write(&code)?;
+            self.sentence_vector_count += 1;
+        }
+        Ok(first..self.sentence_vector_count)
     }
 
     fn end_run(&mut self) -> io::Result<()> {
@@ -292,6 +327,11 @@ impl IndexBuilder {
         size(Section::Vectors, count * dimensions * 4);
         size(Section::Codes, coded * dimensions);
         size(Section::Scales, coded * 8);
+        let sentences = self.sentence_vector_count as usize;
+        let with_sentences = if sentences > 0 { count } else { 0 };
+        size(Section::SentenceEnds, with_sentences * 8);
+        size(Section::SentenceCodes, sentences * dimensions);
+        size(Section::SentenceSteps, sentences * 4);
 
         let mut file = FileWriter::start(output, &sizes, count as u32, dimensions as u32)?;
         let chunks = || by_id.iter().map(|place| &self.chunks[*place as usize]);
@@ -350,6 +390,24 @@ impl IndexBuilder {
             by_id.iter().take(coded).try_for_each(|place| {
                 read_row(&mut self.vectors, *place, &mut vector)?;
                 out(bytemuck::cast_slice(&codes::encode_row(&vector, &mut code)))
+            })
+        })?;
+        drop(self.sentence_vectors.reader()?);
+        let own =
+            || by_id.iter().take(with_sentences).map(|place| &self.chunks[*place as usize].sentence_vectors);
+        file.section(|out| running_sum(own().map(|range| (range.end - range.start) as usize), out))?;
+        let record_bytes = 4 + dimensions as u64;
+        file.section(|out| {
+            own().flat_map(Range::clone).try_for_each(|number| {
+                self.sentence_vectors.read_at(number * record_bytes + 4, &mut code)?;
+                out(&code)
+            })
+        })?;
+        file.section(|out| {
+            own().flat_map(Range::clone).try_for_each(|number| {
+                let mut step = [0; 4];
+                self.sentence_vectors.read_at(number * record_bytes, &mut step)?;
+                out(&step)
             })
         })?;
         file.finish()

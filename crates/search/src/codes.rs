@@ -33,6 +33,23 @@ pub(crate) fn encode_row(vector: &[f32], row: &mut [u8]) -> [f32; 2] {
     [step, squares.sqrt() as f32]
 }
 
+/// Codes a sentence's vector into `row`; gives the step. The step has eight bits less than a float holds, so that a
+/// vector made of codes has the same codes again.
+pub(crate) fn encode_sentence(vector: &[f32], row: &mut [u8]) -> f32 {
+    let most = vector.iter().fold(0.0f32, |most, value| most.max(value.abs()));
+    let step = f32::from_bits((most / ROW_RANGE).to_bits() & !0xFF);
+    for (value, code) in vector.iter().zip(row) {
+        let rounded = if step > 0.0 { (value / step).round().clamp(-ROW_RANGE, ROW_RANGE) } else { 0.0 };
+        *code = (rounded as i32 + BIAS) as u8;
+    }
+    step
+}
+
+/// The vector that `row` stands for.
+pub(crate) fn decode(row: &[u8], step: f32) -> impl Iterator<Item = f32> {
+    row.iter().map(move |code| (i32::from(*code) - BIAS) as f32 * step)
+}
+
 /// A query of unit length in integers.
 #[derive(Debug)]
 pub(crate) struct QueryCodes {
@@ -81,4 +98,24 @@ fn dot_codes(query: &[i16], row: &[u8]) -> i32 {
         sum += block;
     }
     sum + query_rest.iter().zip(row_rest).map(|(query, row)| i32::from(*query) * i32::from(*row)).sum::<i32>()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{decode, encode_sentence};
+
+    proptest! {
+        #[test]
+        fn a_vector_made_of_codes_has_the_same_codes(vector in prop::collection::vec(-1.0f32..1.0, 1..40)) {
+            let mut row = vec![0; vector.len()];
+            let step = encode_sentence(&vector, &mut row);
+            let decoded: Vec<f32> = decode(&row, step).collect();
+            prop_assert!(vector.iter().zip(&decoded).all(|(one, other)| (one - other).abs() <= 0.51 * step));
+            let mut again = vec![0; vector.len()];
+            prop_assert_eq!(encode_sentence(&decoded, &mut again), step);
+            prop_assert_eq!(again, row);
+        }
+    }
 }

@@ -28,6 +28,9 @@
 //! vectors           d × f32 for each chunk, of unit length, or all 0 when the chunk has none
 //! codes             nothing, or d × u8 for each chunk: its vector in steps of its scale, plus 128
 //! scales            nothing, or (step f32, length of the rounding error f32) for each chunk with codes
+//! sentence ends     nothing, or u64 for each chunk: where the vectors of its sentences end
+//! sentence codes    d × u8 for each of them: a vector in steps, plus 128
+//! sentence steps    f32 for each of them
 //! ```
 
 use std::ops::Range;
@@ -37,7 +40,7 @@ use bytemuck::{AnyBitPattern, NoUninit};
 pub(crate) const MAGIC: &[u8; 8] = b"DOCENTIX";
 pub(crate) const END: &[u8; 4] = b"END\n";
 /// Raised whenever the grammar or the meaning of terms changes: an index of another version must be rebuilt.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 /// Sections start on cache lines, which is also enough for every element.
 pub(crate) const ALIGNMENT: usize = 64;
 pub(crate) const HEADER_BYTES: usize = 32;
@@ -71,9 +74,12 @@ pub(crate) enum Section {
     Vectors,
     Codes,
     Scales,
+    SentenceEnds,
+    SentenceCodes,
+    SentenceSteps,
 }
 
-pub(crate) const SECTIONS: usize = Section::Scales as usize + 1;
+pub(crate) const SECTIONS: usize = Section::SentenceSteps as usize + 1;
 
 /// A number of a chunk's record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -219,11 +225,25 @@ fn check_structure(file: &[u8], layout: &Layout) -> Result<(), Refusal> {
     if !ids.is_sorted_by(|left, right| left < right) {
         return Err(Damaged("its chunk ids are out of order"));
     }
+    check_sentence_vectors(file, layout)?;
     check_reading_order(layout.view(file, Section::ReadingOrder))?;
     let strings = Strings::of(file, layout);
     strings.check()?;
     check_records(file, layout, strings)?;
     check_postings(file, layout)
+}
+
+fn check_sentence_vectors(file: &[u8], layout: &Layout) -> Result<(), Refusal> {
+    const CUT: &str = "the vectors of its sentences are cut";
+    let ends: &[u64] = layout.view(file, Section::SentenceEnds);
+    let steps: &[f32] = layout.view(file, Section::SentenceSteps);
+    check_ends(ends, steps.len(), CUT)?;
+    let fits = layout.bytes(file, Section::SentenceEnds).len() == ends.len() * 8
+        && layout.bytes(file, Section::SentenceSteps).len() == steps.len() * 4
+        && steps.len().checked_mul(layout.dimensions)
+            == Some(layout.bytes(file, Section::SentenceCodes).len())
+        && (ends.is_empty() || ends.len() == layout.chunks);
+    if fits { Ok(()) } else { Err(Damaged(CUT)) }
 }
 
 fn check_reading_order(order: &[u32]) -> Result<(), Refusal> {

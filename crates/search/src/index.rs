@@ -16,6 +16,7 @@ use crate::format::{
 };
 use crate::lexical::{self, Asked, QueryTerm, Weighing};
 use crate::postings::Postings;
+use crate::sentences::SentenceVectors;
 use crate::vectors::Vectors;
 use crate::{Hit, LexicalHit, Ordinal, Scope, Statistics, Steps};
 
@@ -311,6 +312,15 @@ impl Index {
         }
     }
 
+    fn sentence_vectors(&self) -> SentenceVectors<'_> {
+        SentenceVectors {
+            dimensions: self.layout.dimensions,
+            ends: self.view(Section::SentenceEnds),
+            codes: self.view(Section::SentenceCodes),
+            steps: self.view(Section::SentenceSteps),
+        }
+    }
+
     /// A chunk by place.
     ///
     /// # Panics
@@ -378,6 +388,20 @@ impl Index {
     /// The vector of a chunk, of unit length; `None` when it has none or is out of range.
     pub fn vector(&self, ordinal: Ordinal) -> Option<&[f32]> {
         self.vectors().get(ordinal.0 as usize)
+    }
+
+    /// The vector of a chunk and behind it those of its sentences, as [`crate::IndexBuilder::push`] takes them; sentences
+    /// that were read from an index make the same index again. `None` when the chunk has no vector or is out of range.
+    pub fn vectors_of(&self, ordinal: Ordinal) -> Option<Vec<f32>> {
+        let mut all = self.vector(ordinal)?.to_vec();
+        all.extend(self.sentence_vectors().values(ordinal.0 as usize));
+        Some(all)
+    }
+
+    /// The same hits in the same order, each with the cosine of its best sentence where that is higher than its score.
+    /// O(sentences of the hits × dimensions).
+    pub fn raised_by_sentences(&self, query: &[f32], hits: &[Hit]) -> Vec<Hit> {
+        self.sentence_vectors().raise(query, hits)
     }
 
     /// BM25 over title, headings, body and code: the best `limit` chunks of `scope`, best first, ties by ascending

@@ -18,6 +18,7 @@ mod fusion;
 mod index;
 mod lexical;
 mod postings;
+mod sentences;
 mod sparse;
 mod spelling;
 mod steps;

@@ -12,6 +12,8 @@ pub enum Step {
     Fields,
     /// The meaning of the question is looked for, where there is an embedder.
     Meaning,
+    /// A chunk is as near as its nearest sentence.
+    Sentences,
     /// Meaning counts for more when the best section holds few of the question's words.
     Paraphrase,
     /// A section gains a little from the best section of its page.
@@ -22,11 +24,12 @@ pub enum Step {
 
 impl Step {
     /// All of them, in the order in which a question meets them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Spelling,
         Self::Words,
         Self::Fields,
         Self::Meaning,
+        Self::Sentences,
         Self::Paraphrase,
         Self::Page,
         Self::Heading,
@@ -39,6 +42,7 @@ impl Step {
             Self::Words => "words",
             Self::Fields => "fields",
             Self::Meaning => "meaning",
+            Self::Sentences => "sentences",
             Self::Paraphrase => "paraphrase",
             Self::Page => "page",
             Self::Heading => "heading",

@@ -10,6 +10,7 @@ use search::{Index, IndexBuilder, Metadata};
 use super::set::{Entry, Set};
 use super::{EvalError, Level};
 use crate::ingest::journal::Journal;
+use crate::ingest::texts::Texts;
 use crate::retrieve::{EmbedRole, Embedder};
 
 /// Chunks embedded at a time.
@@ -139,16 +140,16 @@ pub(super) async fn build(chunks: &[Chunk], embedder: &Embedder, vectors: &Path)
     if embedder.fingerprint().is_some() {
         let missing: Vec<&Chunk> = chunks.iter().filter(|chunk| !journal.holds(chunk.content_hash)).collect();
         for batch in missing.chunks(BATCH) {
-            let texts: Vec<String> = batch.iter().map(|chunk| chunk.embedding_text()).collect();
-            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-            let embedded = embedder.embed(&texts, EmbedRole::Passage).await;
+            let mut texts = Texts::new();
+            batch.iter().for_each(|chunk| texts.push(chunk, embedder));
+            let embedded = embedder.embed(&texts.all(), EmbedRole::Passage).await;
             let embedded = embedded.map_err(|error| EvalError::Embedding(error.to_string()))?;
-            journal.append(batch.iter().map(|chunk| chunk.content_hash).zip(embedded))?;
+            journal.append(batch.iter().map(|chunk| chunk.content_hash).zip(texts.by_chunk(embedded)))?;
         }
     }
     let first = chunks.iter().find(|chunk| journal.holds(chunk.content_hash));
     let first = first.map_or(Ok(None), |chunk| journal.vector(chunk.content_hash))?;
-    let dimensions = first.map_or(0, |vector| vector.len());
+    let dimensions = first.map_or(0, |vector| embedder.dimensions().unwrap_or(vector.len()));
     let embedder = if dimensions == 0 { "" } else { embedder.fingerprint().unwrap_or_default() };
     let mut builder =
         IndexBuilder::new(Metadata { embedder: embedder.to_owned(), dimensions, facts: BTreeMap::new() });

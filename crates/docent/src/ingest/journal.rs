@@ -14,7 +14,7 @@ use tempfile::SpooledTempFile;
 
 use super::spool::spool;
 
-const MAGIC: &[u8; 8] = b"docvec01";
+const MAGIC: &[u8; 8] = b"docvec02";
 
 /// No embedder makes longer vectors; a larger number is damage.
 const MOST_DIMENSIONS: usize = 65_536;

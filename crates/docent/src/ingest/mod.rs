@@ -10,6 +10,7 @@ mod progress;
 pub mod qdrant;
 mod site;
 mod spool;
+pub(crate) mod texts;
 mod watch;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -29,6 +30,7 @@ use journal::Journal;
 pub use pace::{FREE_TIER_DAY, Pace};
 pub use progress::Progress;
 pub use site::{FetchError, SiteError, SiteOptions};
+use texts::Texts;
 pub use watch::Watch;
 
 /// Chunks embedded between two entries of the journal.
@@ -343,11 +345,11 @@ impl Plan {
         let pace = self.pace.take().unwrap_or_else(Pace::impatient);
         progress.begin(progress::Work::Embedding, wanted.len());
         for (batch_number, batch) in wanted.chunks(BATCH).enumerate() {
-            let texts: io::Result<Vec<String>> =
-                batch.iter().map(|place| Ok(self.chunks.read(*place)?.embedding_text())).collect();
-            let texts = texts.map_err(IngestError::Texts)?;
-            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-            let vectors = pace.embed(embedder, &texts, progress).await.map_err(|error| {
+            let mut texts = Texts::new();
+            for place in batch {
+                texts.push(&self.chunks.read(*place).map_err(IngestError::Texts)?, embedder);
+            }
+            let vectors = pace.embed(embedder, &texts.all(), progress).await.map_err(|error| {
                 progress.end();
                 IngestError::Embedding {
                     done: batch_number * BATCH,
@@ -355,12 +357,13 @@ impl Plan {
                     error: error.to_string(),
                 }
             })?;
-            let entries = batch.iter().map(|place| hash_of(*place)).zip(vectors);
+            let entries = batch.iter().map(|place| hash_of(*place)).zip(texts.by_chunk(vectors));
             journal.append(entries)?;
             progress.advance(batch.len());
         }
         progress.end();
-        let written = tokio::task::spawn_blocking(move || self.write(journal));
+        let width = embedder.dimensions();
+        let written = tokio::task::spawn_blocking(move || self.write(journal, width));
         let report = written.await??;
         // The vectors are in the index now, unless this is an index of words that stands in until the book is embedded. A
         // journal that cannot be removed only costs space.
@@ -390,15 +393,16 @@ impl Plan {
             })
     }
 
-    fn write(mut self, mut journal: Journal) -> Result<Report, IngestError> {
+    /// Writes the file. `width` is the length of a vector, when a row of the journal may hold more than one.
+    fn write(mut self, mut journal: Journal, width: Option<usize>) -> Result<Report, IngestError> {
         let lent = &mut self.lent;
         let mut vector_of = |hash: ChunkId| -> io::Result<Option<Vec<f32>>> {
             if let Some(vector) = journal.vector(hash)? {
                 return Ok(Some(vector));
             }
             let ordinal = self.known.get(&hash).copied();
-            match ordinal.and_then(|ordinal| self.old.as_ref()?.vector(ordinal)) {
-                Some(vector) => Ok(Some(vector.to_vec())),
+            match ordinal.and_then(|ordinal| self.old.as_ref()?.vectors_of(ordinal)) {
+                Some(vectors) => Ok(Some(vectors)),
                 None => lent.vector(hash),
             }
         };
@@ -406,6 +410,7 @@ impl Plan {
         for head in self.chunks.heads() {
             dimensions = vector_of(head.content_hash)?.map_or(0, |vector| vector.len());
             if dimensions > 0 {
+                dimensions = width.unwrap_or(dimensions);
                 break;
             }
         }

@@ -64,6 +64,11 @@ impl Embedder {
         matches!(self, Self::Local(_) | Self::None)
     }
 
+    /// Whether it also embeds the sentences of a passage one by one: only where that costs nothing.
+    pub fn reads_sentences(&self) -> bool {
+        matches!(self, Self::Local(_))
+    }
+
     /// Names model, dimensions and prefixes: equal fingerprints, comparable vectors. `None` without vectors.
     pub fn fingerprint(&self) -> Option<&str> {
         match self {

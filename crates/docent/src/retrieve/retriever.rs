@@ -104,7 +104,11 @@ pub(super) fn search(index: &Index, query: &Query, vector: Option<&[f32]>, limit
     let nearest = vector.map(|vector| with_cosines(index, vector, scope, &lexical)).unwrap_or_default();
     let scored: Vec<Hit> = lexical.iter().map(|hit| Hit { ordinal: hit.ordinal, score: hit.score }).collect();
     let coverage = lexical.first().map(|hit| hit.coverage).filter(|_| steps.has(Step::Paraphrase));
-    let mut fused = fuse_legs(&scored, &nearest, coverage);
+    // Evidence goes on weighing whole chunks: a foreign question finds a near sentence more easily than a near chunk.
+    let raised = vector
+        .filter(|_| steps.has(Step::Sentences))
+        .map(|vector| index.raised_by_sentences(vector, &nearest));
+    let mut fused = fuse_legs(&scored, raised.as_deref().unwrap_or(&nearest), coverage);
     favour(index, &query.text, &mut fused);
 
     let words: HashMap<Ordinal, LexicalPart> = lexical

@@ -72,6 +72,37 @@ fn a_chunk_without_vector_has_none() {
 }
 
 #[test]
+fn a_near_sentence_raises_its_chunk_alone() {
+    let index = Index::from_bytes(builder().build()).unwrap();
+    let order: Vec<_> = index.reading_order().collect();
+    let hits: Vec<_> = order.iter().map(|ordinal| search::Hit { ordinal: *ordinal, score: 0.5 }).collect();
+    let scores = |query: &[f32]| -> Vec<f32> {
+        index
+            .raised_by_sentences(query, &hits)
+            .iter()
+            .map(|hit| (hit.score * 100.0).round() / 100.0)
+            .collect()
+    };
+    assert_eq!(scores(&[0.0, 0.0, 7.0]), [0.5, 1.0, 0.5, 0.5, 0.5], "its first sentence");
+    assert_eq!(scores(&[-2.0, 0.0, 1.0]), [0.5, 1.0, 0.5, 0.5, 0.5], "its second");
+    assert_eq!(scores(&[0.0, 1.0, 0.0]), [0.5; 5], "neither");
+    for without_meaning in [&[][..], &[1.0], &[0.0; 3], &[f32::NAN; 3]] {
+        assert_eq!(scores(without_meaning), [0.5; 5]);
+    }
+}
+
+#[test]
+fn vectors_that_were_read_make_the_same_index() {
+    let first = builder().build();
+    let index = Index::from_bytes(first.clone()).unwrap();
+    let mut again = IndexBuilder::new(index.metadata().clone());
+    for ordinal in index.reading_order() {
+        again.push(&index.chunk(ordinal).to_chunk(), &index.vectors_of(ordinal).unwrap_or_default());
+    }
+    assert!(again.build() == first);
+}
+
+#[test]
 fn the_same_chunk_twice_is_one() {
     let mut builder = IndexBuilder::new(Metadata::default());
     let chunk = &chunks()[0];

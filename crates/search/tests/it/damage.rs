@@ -41,7 +41,7 @@ fn each_fault_has_its_message() {
     assert_snapshot!(opened(&file), @"ok");
     assert_snapshot!(opened(b""), @"BOOK/book.index is not a Docent index; rebuild it with `docent ingest`");
     assert_snapshot!(opened(b"# Not an index, but a page of Markdown that is long enough to be one.\n"), @"BOOK/book.index is not a Docent index; rebuild it with `docent ingest`");
-    assert_snapshot!(opened(&with(8, &[9])), @"BOOK/book.index has index format 9, this program reads 1; rebuild it with `docent ingest`");
+    assert_snapshot!(opened(&with(8, &[9])), @"BOOK/book.index has index format 9, this program reads 2; rebuild it with `docent ingest`");
     assert_snapshot!(opened(&file[..file.len() - 1]), @"BOOK/book.index is damaged (it is cut short); rebuild it with `docent ingest`");
     assert_snapshot!(opened(&file[..40]), @"BOOK/book.index is damaged (it is cut short); rebuild it with `docent ingest`");
     assert_snapshot!(opened(&[&file[..], b"\n"].concat()), @"BOOK/book.index is damaged (it is longer than it says); rebuild it with `docent ingest`");

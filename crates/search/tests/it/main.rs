@@ -5,7 +5,7 @@ mod damage;
 mod writing;
 
 use corpus::{Chunk, ChunkId, Sentence, SentenceKind};
-use search::{Index, IndexBuilder, Metadata, Scope};
+use search::{Hit, Index, IndexBuilder, Metadata, Scope};
 
 /// A small book that uses every part of the format: shared and absent strings, several fields, unspaced script.
 fn chunks() -> Vec<Chunk> {
@@ -43,8 +43,9 @@ fn builder() -> IndexBuilder {
     let facts = [("title".to_owned(), "Gears".to_owned())].into();
     let mut builder = IndexBuilder::new(Metadata { embedder: "test".to_owned(), dimensions: 3, facts });
     for (number, chunk) in (0u8..).zip(chunks()) {
-        let vector = [f32::from(number), 1.0, 2.0];
-        builder.push(&chunk, if number == 3 { &[] } else { &vector });
+        // The second chunk has two sentences with vectors of their own.
+        let vectors = [f32::from(number), 1.0, 2.0, 0.0, 0.0, 3.0, -1.0, 0.0, 0.5];
+        builder.push(&chunk, &vectors[..[3, 9, 3, 0, 3][usize::from(number)]]);
     }
     builder
 }
@@ -68,7 +69,8 @@ fn use_everything(index: &Index) {
     for ordinal in index.reading_order().collect::<Vec<_>>() {
         let chunk = index.chunk(ordinal).to_chunk();
         index.find(chunk.id);
-        index.vector(ordinal);
+        index.vectors_of(ordinal);
+        index.raised_by_sentences(&[1.0, 2.0, 3.0], &[Hit { ordinal, score: 0.0 }]);
         index.page(ordinal);
         for sentence in &chunk.sentences {
             assert!(chunk.content.get(sentence.start as usize..sentence.end as usize).is_some());

@@ -1,6 +1,7 @@
 //! One question to one collection, and what came back as an index and hits.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use corpus::{Chunk, ChunkId};
@@ -124,11 +125,31 @@ fn scores(points: &[Value]) -> Vec<(ChunkId, f32)> {
     points.iter().filter_map(score).collect()
 }
 
+/// The question and the index file beside Qdrant, which knows the vectors of sentences: a collection holds none.
+pub(super) struct Sentences {
+    pub(super) file: Arc<Index>,
+    pub(super) question: Vec<f32>,
+}
+
+impl Sentences {
+    /// Each chunk with the cosine of its best sentence where that is higher. One that the file does not hold stays as it
+    /// is; one that it holds has the same text, for the name is a hash of it.
+    fn raised(&self, nearest: &[(ChunkId, f32)]) -> Vec<(ChunkId, f32)> {
+        let raised = nearest.iter().map(|(id, score)| {
+            let known = self.file.find(*id).map(|ordinal| Hit { ordinal, score: *score });
+            let best = known.map(|hit| self.file.raised_by_sentences(&self.question, &[hit])[0].score);
+            (*id, best.unwrap_or(*score))
+        });
+        raised.collect()
+    }
+}
+
 /// Makes an index of the points and ranks them as the index file would. CPU work of a millisecond or two.
 pub(super) fn assemble(
     opened: &Opened,
     answer: &Answer,
     query: &Query,
+    sentences: Option<&Sentences>,
 ) -> Result<(Index, Vec<ScoredChunk>), Unavailable> {
     let index = index_of(opened, &answer.points)?;
     let local = index.lexical(&query.text, Scope::default(), CANDIDATES);
@@ -142,6 +163,10 @@ pub(super) fn assemble(
         list.iter().map(|(id, score)| Hit { ordinal: ordinal(*id), score: *score }).collect()
     };
     let nearest = hits(&answer.nearest);
+    let raised = match sentences {
+        Some(sentences) => hits(&sentences.raised(&answer.nearest)),
+        None => nearest.clone(),
+    };
     let exact: HashMap<Ordinal, f32> = local.iter().map(|hit| (hit.ordinal, hit.score)).collect();
     let mut words = match &answer.words {
         Some(words) => hits(words),
@@ -153,7 +178,7 @@ pub(super) fn assemble(
     }
     words.sort_by(|one, other| other.score.total_cmp(&one.score).then(one.ordinal.cmp(&other.ordinal)));
     let best = words.first().and_then(|best| local.iter().find(|hit| hit.ordinal == best.ordinal));
-    let mut fused = fuse_legs(&words, &nearest, best.map(|hit| hit.coverage));
+    let mut fused = fuse_legs(&words, &raised, best.map(|hit| hit.coverage));
     fused.retain(|hit| (hit.ordinal.0 as usize) < index.len());
     favour(&index, &query.text, &mut fused);
 

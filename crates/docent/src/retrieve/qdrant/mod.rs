@@ -274,7 +274,8 @@ impl QdrantRetriever {
             }
             asked => asked?,
         };
-        let weighing = Weighing { opened, query: query.clone(), vector, limits, degraded };
+        let sentences = self.sentences(&opened, vector.as_deref());
+        let weighing = Weighing { opened, query: query.clone(), vector, limits, degraded, sentences };
         let (weighing, mut answer, found) = weighing.weigh(answer).await?;
         if found.verdict != Verdict::Answerable {
             return Ok(found);
@@ -295,6 +296,13 @@ impl QdrantRetriever {
                 Ok(found)
             }
         }
+    }
+
+    /// What the index file knows of sentences, when it is there and its vectors are those of the collection.
+    fn sentences(&self, opened: &Opened, vector: Option<&[f32]>) -> Option<found::Sentences> {
+        let file = self.0.fallback.as_ref()?.get();
+        let question = vector.filter(|_| file.metadata().embedder == opened.embedder)?.to_vec();
+        file.steps().has(search::Step::Sentences).then_some(found::Sentences { file, question })
     }
 
     /// The question's vector, when the collection can use one.
@@ -429,14 +437,15 @@ struct Weighing {
     vector: Option<Vec<f32>>,
     limits: PassageLimits,
     degraded: Option<Degraded>,
+    sentences: Option<found::Sentences>,
 }
 
 impl Weighing {
     /// Ranks what came back and chooses passages, on a blocking thread.
     async fn weigh(self, answer: found::Answer) -> Result<(Self, found::Answer, Retrieval), Unavailable> {
         let work = tokio::task::spawn_blocking(move || {
-            let Self { opened, query, vector, limits, degraded } = &self;
-            let (index, hits) = found::assemble(opened, &answer, query)?;
+            let Self { opened, query, vector, limits, degraded, sentences } = &self;
+            let (index, hits) = found::assemble(opened, &answer, query, sentences.as_ref())?;
             let vector = vector.as_deref().filter(|_| opened.knows_words);
             let meaning = vector.map(|vector| Meaning { embedder: &opened.embedder, vector });
             let found = judge(Arc::new(index), query, hits, meaning, *limits, *degraded);
