@@ -33,7 +33,9 @@ fuzz_target!(|bytes: &[u8]| {
         let _ = index.page(Ordinal(number as u32));
     }
     let _ = index.lexical("torque of the small motor", Scope::default(), 5);
-    let _ = index.nearest(&[0.5; 4], Scope::default(), 5);
+    let nearest = index.nearest(&[0.5; 4], Scope::default(), 5);
+    let _ = index.raised_by_sentences(&[0.5; 4], &nearest);
+    let _ = (0..8).map(|number| index.vectors_of(Ordinal(number))).collect::<Vec<_>>();
 });
 
 fn whole() -> Vec<u8> {
@@ -41,7 +43,8 @@ fn whole() -> Vec<u8> {
     let metadata = Metadata { embedder: "x".into(), dimensions: 4, ..Metadata::default() };
     let mut builder = IndexBuilder::new(metadata);
     for chunk in chunk_page(&page, &ChunkOptions::default()) {
-        builder.push(&chunk, &[0.5, 0.5, 0.5, 0.5]);
+        // The chunk as a whole, and two sentences.
+        builder.push(&chunk, &[0.5, 0.5, 0.5, 0.5, 1.0, 0.0, 0.0, 0.0, 0.0, 0.6, 0.8, 0.0]);
     }
     builder.build()
 }

@@ -168,6 +168,22 @@ fn nearest(bencher: Bencher<'_, '_>, count: u32) {
         .bench_local_values(|(_, vector)| book.index.nearest(vector, Scope::default(), 10));
 }
 
+/// The 400 candidates of a question, each with six sentences.
+#[divan::bench]
+fn raised_by_sentences(bencher: Bencher<'_, '_>) {
+    const SENTENCES: usize = 6;
+    let mut random = Random(0x5EED);
+    let mut builder = IndexBuilder::new(Metadata { dimensions: DIMENSIONS, ..Metadata::default() });
+    for chunk in chunks(400) {
+        let vectors: Vec<f32> = (0..=SENTENCES).flat_map(|_| random.vector()).collect();
+        builder.push(&chunk, &vectors);
+    }
+    let index = Index::from_bytes(builder.build()).expect("an index");
+    let (_, query) = &queries(1)[0];
+    let hits = index.nearest(query, Scope::default(), 400);
+    bencher.bench_local(|| index.raised_by_sentences(black_box(query), &hits));
+}
+
 /// Chunks in, bytes of an index out, without vectors: analysis, postings, file.
 #[divan::bench(sample_count = 5, sample_size = 1)]
 fn build(bencher: Bencher<'_, '_>) {

@@ -93,6 +93,19 @@ fn dense(text: &str) -> String {
 }
 
 #[test]
+fn sentences_are_embedded_below_their_headings() {
+    let texts = |body: &str| {
+        let page = read_page("docs/page.mdx", &format!("# Motors\n\n## Torque\n\n{body}\n"));
+        let chunk = chunk_page(&page, &ChunkOptions::default()).swap_remove(0);
+        assert!(chunk.embedding_text().ends_with(&chunk.content));
+        chunk.sentence_texts()
+    };
+    assert_eq!(texts("It turns. It stops."), ["Motors > Torque\nIt turns.", "Motors > Torque\nIt stops."]);
+    assert_eq!(texts("It turns."), [""; 0], "one sentence is the whole");
+    assert!(texts(&"No. ".repeat(90)).len() < 90, "a table of numbers is not embedded number by number");
+}
+
+#[test]
 fn sections_that_look_alike_keep_their_own_chunks() {
     let page = read_page("docs/page.mdx", "qq\n# D\n# E\n# D\nthe words of the second D");
     let chunks = chunk_sections(&page, &ChunkOptions::default());
