@@ -19,6 +19,77 @@ pub(in super::super) enum Entry {
     Feedback(FeedbackRow),
 }
 
+/// An entry as the journal holds it, and what is asked of it while it waits. Its fields would take several times the
+/// memory of its JSON, and thousands may wait.
+#[derive(Debug)]
+pub(in super::super) struct Packed {
+    kind: Kind,
+    json: Box<[u8]>,
+}
+
+/// What a packed entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Kind {
+    /// A message.
+    Message { id: MessageId, conversation: ConversationId, role: Role },
+    /// The order to remove a conversation.
+    Forget(ConversationId),
+    /// What a reader thought.
+    Feedback,
+}
+
+impl Packed {
+    pub(in super::super) fn new(entry: &Entry) -> Self {
+        Self { kind: Kind::of(entry), json: serde_json::to_vec(entry).unwrap_or_default().into() }
+    }
+
+    /// Takes a record of the journal.
+    ///
+    /// # Errors
+    /// When it is no entry.
+    pub(in super::super) fn read(json: Vec<u8>) -> serde_json::Result<Self> {
+        let kind = Kind::of(&serde_json::from_slice(&json)?);
+        Ok(Self { kind, json: json.into() })
+    }
+
+    pub(in super::super) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub(in super::super) fn json(&self) -> &[u8] {
+        &self.json
+    }
+
+    /// The entry with its fields. Both ways in have seen to it that the JSON is one.
+    pub(in super::super) fn entry(&self) -> serde_json::Result<Entry> {
+        serde_json::from_slice(&self.json)
+    }
+
+    /// The message; `None` for what is none.
+    pub(in super::super) fn row(&self) -> Option<MessageRow> {
+        match self.entry() {
+            Ok(Entry::Message(row)) => Some(row),
+            _ => None,
+        }
+    }
+
+    pub(in super::super) fn is_message_of(&self, conversation: ConversationId) -> bool {
+        matches!(self.kind, Kind::Message { conversation: of, .. } if of == conversation)
+    }
+}
+
+impl Kind {
+    fn of(entry: &Entry) -> Self {
+        match entry {
+            Entry::Message(row) => {
+                Self::Message { id: row.id, conversation: row.conversation_id, role: row.role }
+            }
+            Entry::Forget(conversation) => Self::Forget(*conversation),
+            Entry::Feedback(_) => Self::Feedback,
+        }
+    }
+}
+
 /// A row of table `messages`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in super::super) struct MessageRow {
@@ -60,11 +131,11 @@ impl MessageRow {
     }
 
     /// The message; `None` when its time cannot be read.
-    pub(in super::super) fn message(&self) -> Option<Message> {
+    pub(in super::super) fn message(self) -> Option<Message> {
         Some(Message {
             id: self.id,
             role: self.role,
-            content: self.content.clone(),
+            content: self.content,
             sources: self.sources.as_ref().map(read_sources).unwrap_or_default(),
             outcome: self.outcome,
             created_at: read_time(&self.created_at)?,

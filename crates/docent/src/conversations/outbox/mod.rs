@@ -16,7 +16,8 @@ use jiff::Timestamp;
 use tokio::sync::{Notify, oneshot};
 
 use drafts::Drafts;
-pub(super) use entry::{Entry, FeedbackRow, MessageRow, read_time};
+use entry::Kind;
+pub(super) use entry::{Entry, FeedbackRow, MessageRow, Packed, read_time};
 use journal::Journal;
 
 use super::{ConversationId, Message, MessageId, Role};
@@ -54,15 +55,14 @@ struct State {
     /// Number of the last entry.
     last: u64,
     journal: Option<Journal>,
-    /// Messages that were delivered last, oldest first, and their size.
-    recent: VecDeque<(Arc<Entry>, usize)>,
+    /// Messages that were delivered last, oldest first.
+    recent: VecDeque<Arc<Packed>>,
     recent_bytes: usize,
 }
 
 #[derive(Debug)]
 struct Waiting {
-    entry: Arc<Entry>,
-    bytes: usize,
+    entry: Arc<Packed>,
     /// Offset behind it in the journal; `None` when it could not be written there.
     end: Option<u64>,
     since: Timestamp,
@@ -120,8 +120,8 @@ impl Outbox {
                     tracing::warn!("outbox: {damage}");
                 }
                 for (payload, end) in found.records {
-                    match serde_json::from_slice::<Entry>(&payload) {
-                        Ok(entry) => state.push(Arc::new(entry), payload.len(), Some(end), None),
+                    match Packed::read(payload) {
+                        Ok(entry) => state.push(entry, Some(end), None),
                         Err(error) => {
                             tracing::warn!("outbox: a record that is not understood is left out: {error}");
                         }
@@ -140,9 +140,9 @@ impl Outbox {
         let (mut drafts, left) = Drafts::open(&path.with_file_name("drafts.docent"));
         for row in left {
             let whole =
-                |waiting: &Waiting| matches!(&*waiting.entry, Entry::Message(other) if other.id == row.id);
+                |waiting: &Waiting| matches!(waiting.entry.kind(), Kind::Message { id, .. } if id == row.id);
             if !state.entries.iter().any(whole) {
-                state.take(Entry::Message(row), None);
+                state.take(&Entry::Message(row), None);
             }
         }
         drafts.rewrite();
@@ -156,9 +156,9 @@ impl Outbox {
     }
 
     /// Takes an entry. It is in the journal when this returns, if there is one that can be written.
-    pub(super) fn accept(&self, entry: Entry) -> Result<Accepted, Full> {
+    pub(super) fn accept(&self, entry: &Entry) -> Result<Accepted, Full> {
         let (waiter, delivered) = oneshot::channel();
-        let (whole, forgotten) = match &entry {
+        let (whole, forgotten) = match entry {
             Entry::Message(row) => (Some(row.id), None),
             Entry::Forget(conversation) => (None, Some(*conversation)),
             Entry::Feedback(_) => (None, None),
@@ -212,16 +212,16 @@ impl Outbox {
     }
 
     /// The next entries for the store, waiting until there is one: messages, at most `limit`, or one other entry.
-    pub(super) async fn next(&self, limit: usize) -> Vec<Arc<Entry>> {
+    pub(super) async fn next(&self, limit: usize) -> Vec<Arc<Packed>> {
         loop {
             let changed = self.changed.notified();
             {
                 let mut state = self.lock();
                 let mut bytes = 0;
-                let mut batch: Vec<Arc<Entry>> = Vec::new();
+                let mut batch: Vec<Arc<Packed>> = Vec::new();
                 for waiting in state.entries.iter().take(limit.min(BATCH)) {
-                    bytes += waiting.bytes;
-                    let message = matches!(*waiting.entry, Entry::Message(_));
+                    bytes += waiting.entry.json().len();
+                    let message = matches!(waiting.entry.kind(), Kind::Message { .. });
                     if !batch.is_empty() && (!message || bytes > BATCH_BYTES) {
                         break;
                     }
@@ -246,10 +246,10 @@ impl Outbox {
         let mut end = None;
         for _ in 0..count {
             let Some(waiting) = state.entries.pop_front() else { break };
-            state.bytes -= waiting.bytes;
+            state.bytes -= waiting.entry.json().len();
             end = waiting.end.or(end);
-            if answer && matches!(*waiting.entry, Entry::Message(_)) {
-                state.remember(waiting.entry, waiting.bytes);
+            if answer && matches!(waiting.entry.kind(), Kind::Message { .. }) {
+                state.remember(waiting.entry);
             }
             if let Some(waiter) = waiting.waiter {
                 let _ = waiter.send(answer);
@@ -267,11 +267,9 @@ impl Outbox {
     pub(super) fn put_aside(&self) {
         let state = self.lock();
         let lines: Vec<u8> = (state.entries.iter().take(state.in_flight))
-            .flat_map(|waiting| {
-                let mut line = serde_json::to_vec(&*waiting.entry).unwrap_or_default();
-                line.push(b'\n');
-                line
-            })
+            .flat_map(|waiting| [waiting.entry.json(), b"\n"])
+            .flatten()
+            .copied()
             .collect();
         drop(state);
         let file = self.path.with_extension("rejected");
@@ -291,12 +289,12 @@ impl Outbox {
     pub(super) fn pending(&self, conversation: ConversationId) -> Pending {
         let mut pending = Pending::default();
         for waiting in &self.lock().entries {
-            match &*waiting.entry {
-                Entry::Message(row) if row.conversation_id == conversation => {
-                    pending.messages.retain(|message| message.id != row.id);
-                    pending.messages.extend(row.message());
+            match waiting.entry.kind() {
+                Kind::Message { id, conversation: of, .. } if of == conversation => {
+                    pending.messages.retain(|message| message.id != id);
+                    pending.messages.extend(waiting.entry.row().and_then(MessageRow::message));
                 }
-                Entry::Forget(forgotten) if *forgotten == conversation => {
+                Kind::Forget(forgotten) if forgotten == conversation => {
                     pending = Pending { forgotten: true, messages: Vec::new() };
                 }
                 _ => {}
@@ -308,17 +306,14 @@ impl Outbox {
     /// Messages of a conversation that were delivered not long ago, for when the store cannot be read.
     pub(super) fn recent(&self, conversation: ConversationId) -> Vec<Message> {
         let state = self.lock();
-        let rows = state.recent.iter().filter_map(|(entry, _)| match &**entry {
-            Entry::Message(row) if row.conversation_id == conversation => row.message(),
-            _ => None,
-        });
-        rows.collect()
+        let theirs = state.recent.iter().filter(|entry| entry.is_message_of(conversation));
+        theirs.filter_map(|entry| entry.row()?.message()).collect()
     }
 
     /// Whether an answer of this name waits.
     pub(super) fn holds_answer(&self, id: MessageId) -> bool {
         self.lock().entries.iter().any(|waiting| {
-            matches!(&*waiting.entry, Entry::Message(row) if row.id == id && row.role == Role::Assistant)
+            matches!(waiting.entry.kind(), Kind::Message { id: of, role: Role::Assistant, .. } if of == id)
         })
     }
 
@@ -356,39 +351,33 @@ impl Outbox {
 
 impl State {
     /// Writes an entry into the journal and lets it wait; says whether it is in the journal. `None` at the bound.
-    fn take(&mut self, entry: Entry, waiter: Option<oneshot::Sender<bool>>) -> Option<bool> {
-        let payload = serde_json::to_vec(&entry).unwrap_or_default();
-        if self.bytes + payload.len() > MOST_BYTES {
+    fn take(&mut self, entry: &Entry, waiter: Option<oneshot::Sender<bool>>) -> Option<bool> {
+        let entry = Packed::new(entry);
+        if self.bytes + entry.json().len() > MOST_BYTES {
             return None;
         }
         let end = self.journal.as_mut().and_then(|journal| {
             journal
-                .append(&payload)
+                .append(entry.json())
                 .inspect_err(|error| tracing::error!("the outbox cannot be written: {error}"))
                 .ok()
         });
-        self.push(Arc::new(entry), payload.len(), end, waiter);
+        self.push(entry, end, waiter);
         Some(end.is_some())
     }
 
-    fn push(
-        &mut self,
-        entry: Arc<Entry>,
-        bytes: usize,
-        end: Option<u64>,
-        waiter: Option<oneshot::Sender<bool>>,
-    ) {
-        self.bytes += bytes;
+    fn push(&mut self, entry: Packed, end: Option<u64>, waiter: Option<oneshot::Sender<bool>>) {
+        self.bytes += entry.json().len();
         self.last += 1;
-        self.entries.push_back(Waiting { entry, bytes, end, since: Timestamp::now(), waiter });
+        self.entries.push_back(Waiting { entry: Arc::new(entry), end, since: Timestamp::now(), waiter });
     }
 
     /// Drops what waits of a forgotten conversation, from memory and from disk. What is in flight stays: the order that
     /// follows it removes it from the store.
     fn drop_messages_of(&mut self, conversation: ConversationId) {
-        self.recent.retain(|(entry, bytes)| {
-            let goes = matches!(&**entry, Entry::Message(row) if row.conversation_id == conversation);
-            self.recent_bytes -= if goes { *bytes } else { 0 };
+        self.recent.retain(|entry| {
+            let goes = entry.is_message_of(conversation);
+            self.recent_bytes -= if goes { entry.json().len() } else { 0 };
             !goes
         });
         let mut place = 0;
@@ -396,9 +385,8 @@ impl State {
         let mut dropped = 0;
         self.entries.retain(|waiting| {
             place += 1;
-            let goes = place > in_flight
-                && matches!(&*waiting.entry, Entry::Message(row) if row.conversation_id == conversation);
-            dropped += if goes { waiting.bytes } else { 0 };
+            let goes = place > in_flight && waiting.entry.is_message_of(conversation);
+            dropped += if goes { waiting.entry.json().len() } else { 0 };
             !goes
         });
         self.bytes -= dropped;
@@ -409,12 +397,12 @@ impl State {
         }
     }
 
-    fn remember(&mut self, entry: Arc<Entry>, bytes: usize) {
-        self.recent.push_back((entry, bytes));
-        self.recent_bytes += bytes;
+    fn remember(&mut self, entry: Arc<Packed>) {
+        self.recent_bytes += entry.json().len();
+        self.recent.push_back(entry);
         while self.recent_bytes > RECENT_BYTES {
-            let Some((_, bytes)) = self.recent.pop_front() else { break };
-            self.recent_bytes -= bytes;
+            let Some(oldest) = self.recent.pop_front() else { break };
+            self.recent_bytes -= oldest.json().len();
         }
     }
 
@@ -431,12 +419,7 @@ impl State {
 
     fn rewrite(&mut self) -> std::io::Result<()> {
         let Some(journal) = &mut self.journal else { return Ok(()) };
-        let payloads: Vec<Vec<u8>> = self
-            .entries
-            .iter()
-            .map(|waiting| serde_json::to_vec(&*waiting.entry).unwrap_or_default())
-            .collect();
-        let ends = journal.rewrite(payloads.iter().map(Vec::as_slice))?;
+        let ends = journal.rewrite(self.entries.iter().map(|waiting| waiting.entry.json()))?;
         for (waiting, end) in self.entries.iter_mut().zip(ends) {
             waiting.end = Some(end);
         }

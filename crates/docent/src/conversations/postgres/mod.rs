@@ -19,7 +19,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::outbox::{Accepted, Entry, FeedbackRow, MessageRow, Outbox, merged, read_time};
+use super::outbox::{Accepted, Entry, FeedbackRow, MessageRow, Outbox, Packed, merged, read_time};
 use super::{ConversationId, Feedback, Message, MessageId, Role, StoreError, read_sources};
 use crate::answer::Outcome;
 use crate::database::{Database, Transport};
@@ -129,7 +129,7 @@ impl PostgresStore {
         conversation: ConversationId,
         message: &Message,
     ) -> Result<Accepted, StoreError> {
-        self.take(Entry::Message(MessageRow::new(conversation, message)), "writing to table messages")
+        self.take(&Entry::Message(MessageRow::new(conversation, message)), "writing to table messages")
     }
 
     /// An answer begins, with the passages that it may cite.
@@ -234,14 +234,15 @@ impl PostgresStore {
 
     pub(super) async fn forget(&self, conversation: ConversationId) -> Result<bool, StoreError> {
         let waited = !self.0.outbox.pending(conversation).messages.is_empty();
-        let accepted = self.take(Entry::Forget(conversation), "deleting from table conversations")?;
+        let accepted = self.take(&Entry::Forget(conversation), "deleting from table conversations")?;
         let gone = self.settle(accepted, times::REPLY, "deleting from table conversations").await?;
         Ok(gone || waited)
     }
 
     pub(super) async fn save_feedback(&self, feedback: &Feedback) -> Result<bool, StoreError> {
         let waits = self.0.outbox.holds_answer(feedback.message);
-        let accepted = self.take(Entry::Feedback(FeedbackRow::new(feedback)), "writing to table feedback")?;
+        let accepted =
+            self.take(&Entry::Feedback(FeedbackRow::new(feedback)), "writing to table feedback")?;
         let kept = self.settle(accepted, times::REPLY, "writing to table feedback").await?;
         Ok(kept || waits)
     }
@@ -262,7 +263,7 @@ impl PostgresStore {
         self.0.link.close().await;
     }
 
-    fn take(&self, entry: Entry, doing: &str) -> Result<Accepted, StoreError> {
+    fn take(&self, entry: &Entry, doing: &str) -> Result<Accepted, StoreError> {
         self.0.outbox.accept(entry).map_err(|full| StoreError::new(doing, full))
     }
 
@@ -336,14 +337,15 @@ impl PostgresStore {
         }
     }
 
-    async fn deliver_batch(&self, batch: &[Arc<Entry>]) -> Result<bool, DatabaseError> {
-        let (sql, parameter) = match batch.first().map(Arc::as_ref) {
-            None => return Ok(true),
-            Some(Entry::Forget(conversation)) => (statements::FORGET, conversation.to_string()),
-            Some(Entry::Feedback(row)) => {
-                (statements::FEEDBACK, serde_json::to_string(row).unwrap_or_default())
+    async fn deliver_batch(&self, batch: &[Arc<Packed>]) -> Result<bool, DatabaseError> {
+        let Some(first) = batch.first() else { return Ok(true) };
+        let (sql, parameter) = match first.entry() {
+            Ok(Entry::Forget(conversation)) => (statements::FORGET, conversation.to_string()),
+            Ok(Entry::Feedback(row)) => {
+                (statements::FEEDBACK, serde_json::to_string(&row).unwrap_or_default())
             }
-            Some(Entry::Message(_)) => (statements::SAVE, rows_of(batch)),
+            Ok(Entry::Message(_)) => (statements::SAVE, rows_of(batch)),
+            Err(error) => return Err(DatabaseError::new(Kind::Statement, error.to_string())),
         };
         let rows =
             self.0.link.run(Use::Write, Statement { sql, parameters: &[&parameter] }, times::WRITE).await?;
@@ -352,13 +354,11 @@ impl PostgresStore {
 }
 
 /// The messages of a batch as one JSON array, each id once with its last content: a statement may meet a row only once.
-fn rows_of(batch: &[Arc<Entry>]) -> String {
-    let mut rows: Vec<&MessageRow> = Vec::with_capacity(batch.len());
-    for entry in batch {
-        if let Entry::Message(row) = &**entry {
-            rows.retain(|earlier| earlier.id != row.id);
-            rows.push(row);
-        }
+fn rows_of(batch: &[Arc<Packed>]) -> String {
+    let mut rows: Vec<MessageRow> = Vec::with_capacity(batch.len());
+    for row in batch.iter().filter_map(|entry| entry.row()) {
+        rows.retain(|earlier| earlier.id != row.id);
+        rows.push(row);
     }
     serde_json::to_string(&rows).unwrap_or_default()
 }
