@@ -47,8 +47,8 @@ function shortened(css) {
  * Properties of our own objects that may have any name. What is public, goes over the wire or fills a hole of a string must
  * not stand here, nor what is a name of the browser's own.
  */
-const INNER = `article blocks citation client closes conversation current follow free given glyph grown headingShift isCitation last level
-  loose memory online opened opens preview remember restart retire run sleep started strings wasOpen words`.split(/\s+/);
+const INNER = `article citation client closes conversation current follow free given glyph grown headingShift last
+  memory online opened opens preview remember restart retire run sleep started strings wasOpen words`.split(/\s+/);
 const library = fileURLToPath(new URL('.', import.meta.resolve('typescript')));
 const declared = readdirSync(library).filter((name) => /^lib\.(dom|es).*\.d\.ts$/.test(name))
   .flatMap((name) => [...readFileSync(library + name, 'utf8').matchAll(/^\s+(?:readonly |get |set )?(\w+)\??[(:<]/gm)].map((match) => match[1]));
@@ -65,7 +65,7 @@ async function bundle(entry, format) {
   });
   // A second pass finds some two per cent that esbuild leaves.
   const { code } = await minify(result.outputFiles[0].text, {
-    ecma: 2020, module: format === 'esm', toplevel: true, compress: { passes: 2, sequences: false, unsafe_arrows: true, pure_getters: true, keep_fargs: false, hoist_funs: true },
+    ecma: 2020, module: format === 'esm', toplevel: true, compress: { passes: 2, sequences: false, unsafe: true, unsafe_arrows: true, pure_getters: true, keep_fargs: false, hoist_funs: true },
     format: { preamble: '/* Docent widget, Apache-2.0 */' },
   });
   return Buffer.from(code + '\n');

@@ -1,16 +1,23 @@
 // Cuts Markdown text into blocks: CommonMark with tables, no raw HTML, no link definitions, no lazy lines. Pure and
 // total: any text gives blocks, nothing throws. Line numbers are kept, so that the renderer can freeze what is finished.
 
-/** A block and the lines it covers: `from` inclusive, `to` exclusive, trailing blank lines not counted. */
-export type Block = { from: number; to: number } & (
-  | { type: 'paragraph'; text: string }
-  | { type: 'heading'; level: number; text: string }
-  | { type: 'code'; info: string; text: string; open: boolean }
-  | { type: 'rule' }
-  | { type: 'quote'; blocks: Block[] }
-  | { type: 'list'; start: number | null; loose: boolean; items: Block[][] }
-  | { type: 'table'; align: string[]; rows: string[][] }
-);
+/** An element to be. It has children, or running text that is still to be read; a block without a tag is only its text. */
+export interface Part {
+  tag?: string;
+  attributes?: Record<string, string | undefined>;
+  text?: string;
+  children?: (Part | string)[];
+  /** What a code block says after its fence. */
+  info?: string;
+}
+
+/** A part and the lines it covers: `from` inclusive, `to` exclusive, trailing blank lines not counted. */
+export interface Block extends Part {
+  from: number;
+  to: number;
+  /** Of a fence at the margin: whether its end has not come yet. */
+  open?: boolean;
+}
 
 /** Deeper nesting than this is shown as text: hostile input must not exhaust the stack. */
 const DEPTH_LIMIT = 12;
@@ -22,95 +29,101 @@ const QUOTE = /^ {0,3}> ?/;
 /** Its first group is what stands before the item's text, unless that is code. */
 const ITEM = /^( {0,3}([-+*]|\d{1,9}[.)])(?: {1,4}(?! )| (?= )|\s*$))/;
 const DELIMITERS = /^ {0,3}\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$/;
+/** All that ends a paragraph above it, but a table: of lists only those that begin with 1 and a word. */
+const INTERRUPTS = new RegExp([FENCE, HEADING, RULE, QUOTE].map((rule) => rule.source).join('|') + '|^ {0,3}([-+*]|1[.)])\\s+\\S');
 
 const isBlank = (line: string | undefined): boolean => line?.trim() === '';
 const indent = (line: string): number => line.search(/[^ ]|$/);
 
-/** Lines of a text. */
-export const linesOf = (text: string): string[] => text.split(/\r\n?|\n/);
+/** The first line from `at` on that is not one of those wanted. */
+function after(lines: string[], at: number, wanted: (line: string, at: number) => boolean): number {
+  while (at < lines.length && wanted(lines[at]!, at)) at++;
+  return at;
+}
 
 /** The blocks of some lines, in order. */
 export function blocks(raw: string[], depth = 0): Block[] {
   // A tab in the margin is four columns; only fenced code keeps it, for a Makefile is nothing without.
   const lines = raw.map((line) => line.replace(/^\s*(?:[-+*>]\t\s*)?/, (margin) => margin.replace(/\t/g, '    ')));
   const out: Block[] = [];
-  for (let at = 0; at < lines.length;) {
-    if (isBlank(lines[at])) at++;
-    else {
-      const block = indentedCode(lines, at) ?? fence(lines, raw, at) ?? heading(lines[at]!, at) ??
-        (depth < DEPTH_LIMIT ? quote(lines, at, depth) ?? list(lines, at, depth) : null) ??
-        table(lines, at) ?? paragraph(lines, at, depth);
-      out.push(block);
-      at = block.to;
-    }
+  for (let at = 0; (at = after(lines, at, isBlank)) < lines.length;) {
+    const block = indentedCode(lines, at) ?? fence(lines, raw, at) ?? heading(lines[at]!, at) ??
+      (depth < DEPTH_LIMIT ? quote(lines, at, depth) ?? list(lines, at, depth) : null) ??
+      table(lines, at) ?? paragraph(lines, at);
+    out.push(block);
+    at = block.to;
   }
   return out;
 }
 
+/** A code block. */
+function code(info: string, lines: string[]): Part {
+  const language = /^[\w+#.-]*/.exec(info)![0];
+  return { tag: 'pre', info: language, children: [{ tag: 'code', attributes: { class: language && 'language-' + language }, children: [lines.map((line) => line + '\n').join('')] }] };
+}
+
 function indentedCode(lines: string[], from: number): Block | null {
-  let to = from;
-  for (let at = from; at < lines.length && (isBlank(lines[at]) || indent(lines[at]!) > 3); at++) if (!isBlank(lines[at])) to = at + 1;
-  return to > from ? { type: 'code', info: '', text: lines.slice(from, to).map((line) => line.slice(4) + '\n').join(''), open: false, from, to } : null;
+  let to = after(lines, from, (line) => isBlank(line) || indent(line) > 3);
+  while (to > from && isBlank(lines[to - 1])) to--;
+  return to > from ? { ...code('', lines.slice(from, to).map((line) => line.slice(4))), from, to } : null;
 }
 
 function fence(lines: string[], raw: string[], from: number): Block | null {
   const [, mark, info] = FENCE.exec(lines[from]!) ?? [];
   if (!mark) return null;
   const close = new RegExp(`^ {0,3}${mark}${mark[0]}*\\s*$`);
-  const end = lines.findIndex((line, at) => at > from && close.test(line));
-  const open = end < 0;
-  const body = raw.slice(from + 1, open ? lines.length : end);
+  const end = after(lines, from + 1, (line) => !close.test(line));
+  const body = raw.slice(from + 1, end);
+  const endless = end === lines.length;
   // The empty piece after the last line feed is not a line of code.
-  if (open && body.at(-1) === '') body.pop();
+  if (endless && body.at(-1) === '') body.pop();
   const margin = indent(lines[from]!);
-  const text = body.map((line) => line.slice(Math.min(margin, indent(line))) + '\n').join('');
-  return { type: 'code', info: info!, text, open, from, to: open ? lines.length : end + 1 };
+  return { ...code(info!, body.map((line) => line.slice(Math.min(margin, indent(line))))), open: endless && !margin, from, to: end + 1 };
 }
 
 /** A heading, or a rule. */
 function heading(line: string, from: number): Block | null {
   const to = from + 1;
   const [, marks, text = ''] = HEADING.exec(line) ?? [];
-  if (marks) return { type: 'heading', level: marks.length, text: text.replace(/(^|\s+)#+\s*$/, '').trim(), from, to };
-  return RULE.test(line) ? { type: 'rule', from, to } : null;
+  if (marks) return { tag: 'h' + marks.length, text: text.replace(/(^|\s+)#+\s*$/, '').trim(), from, to };
+  return RULE.test(line) ? { tag: 'hr', text: '', from, to } : null;
 }
 
 function quote(lines: string[], from: number, depth: number): Block | null {
-  let to = from;
-  while (to < lines.length && QUOTE.test(lines[to]!)) to++;
-  return to > from ? { type: 'quote', blocks: blocks(lines.slice(from, to).map((line) => line.replace(QUOTE, '')), depth + 1), from, to } : null;
+  const to = after(lines, from, (line) => QUOTE.test(line));
+  return to > from ? { tag: 'blockquote', children: blocks(lines.slice(from, to).map((line) => line.replace(QUOTE, '')), depth + 1), from, to } : null;
 }
 
 /** A list item's beginning: its marker's last character, its number, and how far its text stands in. */
-function marker(line: string): { kind: string; number: number | null; width: number; empty: boolean } | null {
-  const [, margin, mark] = ITEM.exec(line) ?? [];
-  if (!mark || RULE.test(line)) return null;
+function marker(line: string | undefined) {
+  const [, margin, mark] = ITEM.exec(line!) ?? [];
+  if (!mark || RULE.test(line!)) return null;
   const empty = margin === line;
-  return { kind: mark.slice(-1), number: mark.length > 1 ? Number.parseInt(mark, 10) : null, width: empty ? margin!.trimEnd().length + 1 : margin!.length, empty };
+  return { kind: mark.slice(-1), number: mark.slice(0, -1), width: empty ? margin!.trimEnd().length + 1 : margin!.length, empty };
 }
 
 function list(lines: string[], from: number, depth: number): Block | null {
-  const first = marker(lines[from]!);
+  const first = marker(lines[from]);
   if (!first) return null;
   const items: Block[][] = [];
   let loose = false;
   let at = from;
   let to = from;
-  for (let mark: typeof first | null = first; mark?.kind === first.kind;) {
+  for (let mark: typeof first | null = first; mark?.kind === first.kind; mark = marker(lines[at])) {
     const { width, empty } = mark;
-    const start = at++;
-    const inner = [lines[start]!.slice(width)];
+    loose ||= at > to;
     // An item that begins with a blank line ends at the second one.
-    while (at < lines.length && (isBlank(lines[at]) ? !empty || inner.length > 1 : indent(lines[at]!) >= width)) inner.push(lines[at++]!.slice(width));
-    const children = blocks(inner, depth + 1);
+    const end = after(lines, at + 1, (line, next) => (isBlank(line) ? !empty || next > at + 1 : indent(line) >= width));
+    const children = blocks(lines.slice(at, end).map((line) => line.slice(width)), depth + 1);
     items.push(children);
     loose ||= children.some((child, index) => index > 0 && child.from > children[index - 1]!.to);
-    to = start + (children.at(-1)?.to ?? 1);
-    while (isBlank(lines[at])) at++;
-    mark = at < lines.length && indent(lines[at]!) < 4 ? marker(lines[at]!) : null;
-    if (mark?.kind === first.kind && at > to) loose = true;
+    to = at + (children.at(-1)?.to ?? 1);
+    at = after(lines, end, isBlank);
   }
-  return { type: 'list', start: first.number, loose, items, from, to };
+  // Without blank lines between them items hold no paragraphs, only their text.
+  const children = items.map((item) => ({ tag: 'li', children: item.map((child) => (loose || child.tag !== 'p' ? child : { text: child.text! })) }));
+  const { number } = first;
+  return { tag: number ? 'ol' : 'ul', attributes: { start: number && String(+number).replace(/^1$/, '') }, children, from, to };
 }
 
 /** Cells of a table row. A pipe after a backslash is text, also inside code. */
@@ -121,28 +134,16 @@ function table(lines: string[], from: number): Block | null {
   const titles = cells(lines[from]!);
   const delimiters = lines[from + 1] ?? '';
   if (!lines[from]!.includes('|') || !/[|:]/.test(delimiters) || !DELIMITERS.test(delimiters) || ITEM.test(delimiters)) return null;
-  const align = cells(delimiters).map((cell) => ['', 'left', 'right', 'center'][Number(cell[0] === ':') + 2 * Number(cell.endsWith(':'))]!);
+  const align = cells(delimiters).map((cell) => /:$/.test(cell) ? (cell[0] === ':' ? 'align-center' : 'align-right') : cell[0] === ':' ? 'align-left' : '');
   if (titles.length !== align.length) return null;
-  let to = from + 2;
-  while (to < lines.length && !isBlank(lines[to]) && indent(lines[to]!) < 4 && !interrupts(lines, to, 0, false)) to++;
-  const rows = lines.slice(from + 2, to).map((line) => {
-    const row = cells(line);
-    return align.map((_, column) => row[column] ?? '');
-  });
-  return { type: 'table', align, rows: [titles, ...rows], from, to };
+  const to = after(lines, from + 2, (line) => !isBlank(line) && indent(line) < 4 && !INTERRUPTS.test(line));
+  const row = (tag: string, row: string[]): Part => ({ tag: 'tr', children: align.map((side, column) => ({ tag, attributes: { class: side }, text: row[column] ?? '' })) });
+  const rows = lines.slice(from + 2, to).map((line) => row('td', cells(line)));
+  const head = { tag: 'thead', children: [row('th', titles)] };
+  return { tag: 'table', children: rows.length ? [head, { tag: 'tbody', children: rows }] : [head], from, to };
 }
 
-/** Whether the line at `at` ends a paragraph above it. */
-function interrupts(lines: string[], at: number, depth: number, tables = true): boolean {
-  const line = lines[at]!;
-  if (indent(line) > 3) return false;
-  const mark = depth < DEPTH_LIMIT ? marker(line) : null;
-  return FENCE.test(line) || HEADING.test(line) || RULE.test(line) || (depth < DEPTH_LIMIT && QUOTE.test(line)) ||
-    (mark !== null && !mark.empty && (mark.number ?? 1) === 1) || (tables && table(lines, at) !== null);
-}
-
-function paragraph(lines: string[], from: number, depth: number): Block {
-  let to = from + 1;
-  while (to < lines.length && !isBlank(lines[to]) && !interrupts(lines, to, depth)) to++;
-  return { type: 'paragraph', text: lines.slice(from, to).map((line) => line.trimStart()).join('\n').trimEnd(), from, to };
+function paragraph(lines: string[], from: number): Block {
+  const to = after(lines, from + 1, (line, at) => !isBlank(line) && !INTERRUPTS.test(line) && !table(lines, at));
+  return { tag: 'p', text: lines.slice(from, to).map((line) => line.trimStart()).join('\n').trimEnd(), from, to };
 }

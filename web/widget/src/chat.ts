@@ -112,7 +112,7 @@ export function openChat(host: DocentChat, { shadow, client, memory, language, s
     if (!isPage) {
       panel.hidden = !open;
       launcher.hidden = open;
-      launcher.setAttribute('aria-expanded', String(open));
+      launcher.ariaExpanded = String(open);
       memory.opened(open);
     }
     preview.hide();
@@ -282,13 +282,13 @@ export function openChat(host: DocentChat, { shadow, client, memory, language, s
 
   function busy(): void {
     relabel(action, running ? 'stop' : 'send', running ? strings.stop : strings.send);
-    log.setAttribute('aria-busy', String(!!running));
+    log.ariaBusy = String(!!running);
     ready();
   }
 
   /** The button is off while there is nothing to send, but keeps its place in the tab order. */
   function ready(): void {
-    action.setAttribute('aria-disabled', String(!running && !field.value.trim()));
+    action.ariaDisabled = String(!running && !field.value.trim());
   }
 
   function submit(event: Event): void {

@@ -119,7 +119,7 @@ export function openClient(base: string, { fetch, sleep, online }: Surroundings 
           else {
             const body = await response.json().catch(() => null);
             signal.throwIfAborted();
-            const after = Number.parseFloat(headers.get('retry-after')!);
+            const after = parseFloat(headers.get('retry-after')!);
             const wait = after >= 0 ? after : 5;
             if (body?.code === 'conversation_not_found' && question.conversation_id) {
               // The server has forgotten it, perhaps with its disk: the question begins a new one.

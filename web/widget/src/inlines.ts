@@ -1,146 +1,133 @@
 // Reads the inside of a paragraph: emphasis, code, links, line breaks and citation markers, by CommonMark's delimiter
-// algorithm. Pure and total. Raw HTML has no meaning here: it stays text, and of an image only the description stays.
+// algorithm. Total: nothing throws. Raw HTML has no meaning here: it stays text, and of an image only the description stays.
 
-/** A piece of running text. A `cite` is an answer's `[n]`. */
-export type Inline =
-  | string
-  | { type: 'em' | 'strong' | 's'; children: Inline[] }
-  | { type: 'code'; text: string }
-  | { type: 'break' }
-  | { type: 'link'; url: string; children: Inline[] }
-  | { type: 'cite'; n: number };
+import { h } from './dom.ts';
 
-/** A run of `*`, `_` or `~`, or a bracket (`[`, `![`), that may still become part of something; else it is text. */
+/** What running text becomes. */
+export type Pieces = (Node | string)[];
+
+/** What the surroundings decide. */
+export interface InlineOptions {
+  /** The node for `[n]`; without one it is no citation, and the marker stays text. */
+  citation?: (n: number) => Node | undefined;
+  /** The address a model's link may have, or `null` to show it as text. */
+  link?: (url: string) => string | null;
+}
+
+/** A run of `*` or `_`, `~~`, or a bracket (`[`, `![`), that may still become part of something; else it is text. */
 interface Mark {
-  type: 'mark';
   glyph: string;
   /** How many of its characters have not paired yet. */
   free: number;
-  /** Length of the whole run: CommonMark's rule of three looks at it. */
+  /** Length of the whole run, which CommonMark's rule of three looks at; 0 for a bracket. */
   run: number;
   /** Of a bracket: whether it may open a link. A link cannot hold a link. */
   opens: boolean;
-  closes: boolean;
+  closes?: boolean;
 }
-type Item = Inline | Mark;
+
+/** Any item may be asked for a mark's properties; only marks have them. */
+type Item = (Node | string | Mark) & Partial<Mark>;
 
 /** All that is not plain text: escape, line end, code, emphasis, citation, brackets, address, entity. */
-const TOKEN = /\\([\n!-/:-@[-`{-~])|(?<! )( *)\n *|(`+)|(\*+|_+|~~+)|\[(\d{1,3})\](?!\()|!?\[|\]|<([a-z][a-z0-9+.-]{1,31}:[^\s<>]*)>|&(?:#\d{1,5}|[a-z]{2,4});/gi;
+const TOKEN = /\\([\n!-/:-@[-`{-~])|(?<! )( *)\n *|(`+)(?!`)([^]*?[^`])\3(?!`)|`+|(\*+|_+|~~)|\[(\d{1,3})\](?!\()|!?\[|\]|<([a-z][a-z0-9+.-]{1,31}:[^\s<>]*)>|&(?:#\d{1,5}|[a-z]{2,4});/gi;
 /** `(url "title")`. Parentheses in the address must be balanced; one pair inside another is enough. */
 const TARGET = /\(\s*(?:<((?:\\.|[^<>\n\\])*)>|((?:\\\S|[^\\\s()]|\((?:\\\S|[^\\\s()])*\))*))(?:\s+(["'])(?:\\.|(?!\3)[^\\])*\3)?\s*\)/sy;
 const NAMED: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: '\u00a0', copy: '\u00a9' };
 
-const isMark = (item: Item | undefined): item is Mark => typeof item === 'object' && item.type === 'mark';
-const isBracket = (item: Item): item is Mark => isMark(item) && item.glyph.endsWith('[');
-
-/** The inlines of a paragraph's text. `isCitation` says which numbers in `[n]` are citations; others stay text. */
-export function inlines(source: string, isCitation: (n: number) => boolean = () => false): Inline[] {
+/** The nodes of a paragraph's text. */
+export function inlines(source: string, options: InlineOptions): Pieces {
   const items: Item[] = [];
   const token = new RegExp(TOKEN);
   let at = 0;
   for (let match; (match = token.exec(source)); token.lastIndex = at) {
-    const [whole, escaped, spaces, ticks, run, number, address] = match;
-    items.push(source.slice(at, match.index));
+    const [whole, escaped, spaces, , code, run, number, address] = match;
+    const cited = number && options.citation?.(+number);
+    // A citation stays on the line of the words that it supports.
+    items.push(source.slice(at, match.index).replace(cited ? / $/ : /$/, cited ? '\u00a0' : ''));
     at = token.lastIndex;
-    if (escaped) items.push(escaped === '\n' ? { type: 'break' } : escaped);
-    else if (spaces !== undefined) items.push(spaces.length > 1 ? { type: 'break' } : '\n');
-    else if (ticks) {
-      const close = new RegExp(`(?<!\`)${ticks}(?!\`)`, 'g');
-      close.lastIndex = at;
-      const end = close.exec(source)?.index;
-      if (end === undefined) items.push(ticks);
-      else {
-        const text = source.slice(at, end).replace(/\n/g, ' ');
-        items.push({ type: 'code', text: /^ .*[^ ].* $/.test(text) ? text.slice(1, -1) : text });
-        at = close.lastIndex;
-      }
-    } else if (run) items.push(delimiter(source, match.index, run));
-    else if (number && isCitation(+number)) items.push({ type: 'cite', n: +number });
+    if (escaped === '\n' || spaces?.[1]) items.push(h('br'), '\n');
+    else if (escaped) items.push(escaped);
+    else if (spaces !== undefined) items.push('\n');
+    else if (code) items.push(h('code', '', code.replace(/\n/g, ' ').replace(/^ (.*[^ ].*) $/, '$1')));
+    else if (run) {
+      const before = weight(source[match.index - 1]);
+      const after = weight(source[at]);
+      // An underscore inside a word is part of the word.
+      const glyph = run[0]!;
+      items.push({
+        glyph, free: run.length, run: run.length,
+        opens: after > 0 && after >= before && (glyph !== '_' || before < 2),
+        closes: before > 0 && before >= after && (glyph !== '_' || after < 2),
+      });
+    } else if (cited) items.push(cited);
     else if (number || whole.endsWith('[')) {
-      const mark = number ? '[' : whole;
-      items.push({ type: 'mark', glyph: mark, free: 1, run: 1, opens: true, closes: false });
-      at = match.index + mark.length;
-    } else if (whole === ']') at = closeBracket(source, at, items);
-    else if (address) items.push({ type: 'link', url: address, children: [address] });
-    else items.push(entity(whole));
+      const glyph = number ? '[' : whole;
+      items.push({ glyph, free: 1, run: 0, opens: true });
+      at = match.index + glyph.length;
+    } else if (whole === ']') {
+      const open = items.findLastIndex((item) => item.run === 0);
+      const bracket = items[open];
+      TARGET.lastIndex = at;
+      const target = bracket?.opens && TARGET.exec(source);
+      if (target) {
+        at = TARGET.lastIndex;
+        const words = emphasise(items.splice(open).slice(1));
+        if (bracket.glyph === '[') {
+          items.push(...link((target[1] ?? target[2]!).replace(/\\([!-/:-@[-`{-~])|&#?\w+;/g, (all, char?: string) => char ?? entity(all)), words, options));
+          for (const item of items) if (item.run === 0) item.opens = false;
+        } else items.push(...words);
+      } else {
+        if (bracket) items[open] = bracket.glyph!;
+        items.push(']');
+      }
+    } else items.push(...(address ? link(address, [address], options) : [entity(whole)]));
   }
   items.push(source.slice(at));
   return emphasise(items);
 }
 
-/** The character of an entity; an unknown name stays text. */
+/** A link, or its words when it may not be followed: then its address is shown as text where the words hide it. */
+function link(url: string, words: Pieces, options: InlineOptions): Pieces {
+  const href = options.link?.(url);
+  if (href) return [h('a', { href, rel: 'noopener noreferrer nofollow', target: '_blank' }, ...words)];
+  return safeUrl(url) && words.join('') !== url ? [...words, ` (${url})`] : words;
+}
+
+/** An absolute http(s) address, or `null`. `javascript:`, `data:`, `file:` and unreadable addresses are `null`. */
+export function safeUrl(url: string, base?: string): string | null {
+  try {
+    const { protocol, href } = new URL(url, base);
+    return /^https?:$/.test(protocol) ? href : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The character of an entity; what is none stays text. */
 const entity = (whole: string): string => NAMED[whole.slice(1, -1)] ?? (whole[1] === '#' ? String.fromCharCode(+whole.slice(2, -1)) : whole);
 
 /** What stands beside a run: 0 white space, 1 punctuation, 2 anything else. */
-const weight = (char: string): number => (/\s/.test(char) ? 0 : /[\p{P}\p{S}]/u.test(char) ? 1 : 2);
-
-function delimiter(source: string, at: number, run: string): Mark {
-  const before = weight(source[at - 1] ?? ' ');
-  const after = weight(source[at + run.length] ?? ' ');
-  const left = after > 1 || (after > 0 && before < 2);
-  const right = before > 1 || (before > 0 && after < 2);
-  const mark = run[0]!;
-  return {
-    type: 'mark', glyph: mark, free: run.length, run: run.length,
-    opens: left && (mark !== '_' || !right || before === 1),
-    closes: right && (mark !== '_' || !left || after === 1),
-  };
-}
-
-/** Handles the `]` before `at`: makes a link when a target follows an open bracket. Returns where to go on. */
-function closeBracket(source: string, at: number, items: Item[]): number {
-  const open = items.findLastIndex(isBracket);
-  const bracket = items[open] as Mark | undefined;
-  TARGET.lastIndex = at;
-  const target = bracket?.opens ? TARGET.exec(source) : null;
-  if (!bracket || !target) {
-    if (bracket) items[open] = bracket.glyph;
-    items.push(']');
-    return at;
-  }
-  const children = emphasise(items.splice(open).slice(1));
-  // Of an image the description stays.
-  if (bracket.glyph === '![') items.push(...children);
-  else {
-    const url = (target[1] ?? target[2]!).replace(/\\([!-/:-@[-`{-~])|&#?\w+;/g, (whole, char?: string) => char ?? entity(whole));
-    items.push({ type: 'link', url, children });
-    for (const item of items) if (isBracket(item)) item.opens = false;
-  }
-  return TARGET.lastIndex;
-}
+const weight = (char = ' '): number => (/\s/.test(char) ? 0 : /[\p{P}\p{S}]/u.test(char) ? 1 : 2);
 
 /** Resolves runs to emphasis; what does not pair stays text. */
-function emphasise(items: Item[]): Inline[] {
+function emphasise(items: Item[]): Pieces {
   for (let close = 0; close < items.length; close++) {
-    const closer = items[close];
-    if (!isMark(closer) || !closer.closes || !closer.free) continue;
-    let open = close;
-    while (--open >= 0 && !pairs(items[open], closer));
-    const opener = items[open] as Mark | undefined;
+    const closer = items[close]!;
+    if (!closer.closes || !closer.free) continue;
+    const open = items.findLastIndex((item, at) => at < close && item.glyph === closer.glyph && item.opens && item.free &&
+      (!(item.closes || closer.opens) || (item.run! + closer.run!) % 3 > 0 || item.run! % 3 === 0));
+    const opener = items[open];
     if (!opener) continue;
-    const width = closer.glyph === '~' || (opener.free > 1 && closer.free > 1) ? 2 : 1;
-    opener.free -= width;
+    const width = opener.free! > 1 && closer.free > 1 ? 2 : 1;
+    opener.free! -= width;
     closer.free -= width;
-    items.splice(open + 1, close - open - 1, { type: closer.glyph === '~' ? 's' : width > 1 ? 'strong' : 'em', children: settle(items.slice(open + 1, close)) });
+    items.splice(open + 1, close - open - 1, h(closer.glyph === '~' ? 's' : width > 1 ? 'strong' : 'em', '', ...settle(items.slice(open + 1, close))));
     // What is left of the closer may close more; it now stands right after the new node.
     close = open + 1;
   }
   return settle(items);
 }
 
-function pairs(opener: Item | undefined, closer: Mark): boolean {
-  if (!isMark(opener) || opener.glyph !== closer.glyph || !opener.opens || !opener.free) return false;
-  if (closer.glyph === '~') return opener.free > 1 && closer.free > 1;
-  return !(opener.closes || closer.opens) || (opener.run + closer.run) % 3 > 0 || (opener.run % 3 === 0 && closer.run % 3 === 0);
-}
-
-/** Marks that paired with nothing become text, neighbouring texts one. */
-function settle(items: Item[]): Inline[] {
-  const out: Inline[] = [];
-  for (const item of items) {
-    const node = isMark(item) ? item.glyph.repeat(item.free) : item;
-    if (typeof node === 'string' && typeof out.at(-1) === 'string') out[out.length - 1] += node;
-    else if (node !== '') out.push(node);
-  }
-  return out;
-}
+/** Marks that paired with nothing become text. */
+const settle = (items: Item[]): Pieces => items.map((item) => item.glyph?.repeat(item.free!) ?? (item as Node | string));

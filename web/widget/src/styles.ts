@@ -14,20 +14,19 @@ export function dress(root: ShadowRoot, nonce: string): void {
 --mono:var(--docent-mono,var(--ifm-font-family-monospace,ui-monospace,Consolas,monospace));
 --z:var(--docent-z-index,350);--round:var(--docent-radius,14px)}
 :host([hidden]),[hidden]{display:none!important}
-*{box-sizing:border-box}
+*{box-sizing:border-box;margin:0;padding:0}
 .root{--bg:var(--docent-background,#fff);--ink:var(--docent-text,#1c1e21);--dim:#5b616a;--soft:#f4f4f1;--line:#e0e0da;--bad:#a4262c;--kw:#8250df;--st:#0a5f38;--nu:#0b5394;--shade:0 12px 40px #0000002b;--on:#fff;
-color-scheme:light;font:400 15px/1.6 var(--font);color:var(--ink);text-align:start;-webkit-text-size-adjust:100%}
+color-scheme:light;font:15px/1.6 var(--font);color:var(--ink);-webkit-text-size-adjust:100%}
 .dark{--bg:var(--docent-background,#17191c);--ink:var(--docent-text,#e9e9e6);--dim:#a7adb5;--soft:#22262a;--line:#363b41;--bad:#ffa8a1;--kw:#d2b3ff;--st:#8fdcb0;--nu:#8cc4ff;--shade:0 12px 40px #000a;color-scheme:dark}
 /* Black or white, whichever reads better on the accent. */
 @supports (color:color(from red xyz-d65 x y z)){.root{--on:color(from var(--accent) xyz-d65 clamp(0,(.179 - y)*1e5,.9505) clamp(0,(.179 - y)*1e5,1) clamp(0,(.179 - y)*1e5,1.089))}}
-button,textarea{font:inherit;color:inherit;margin:0}
-button{cursor:pointer;background:none;border:0;padding:0}
-h2,h3,h4,h5,h6,p,ul,ol{margin:0;padding:0}
+button,textarea{font:inherit;color:inherit}
+button{cursor:pointer;background:none;border:0}
 h2,h3,h4,h5,h6,th,b{font-weight:650;line-height:1.35}
 h4,small,.caution{font-size:12px;color:var(--dim)}
 svg{width:1.25em;height:1.25em;fill:none;stroke:currentColor;stroke-width:1.8;stroke-linecap:round;stroke-linejoin:round;flex:none}
 :focus-visible{outline:2px solid var(--ink);outline-offset:2px}
-.unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
+.unseen{position:absolute;width:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 /* Shared by many: the accent, one column, a centred column, a raised card, a quiet box, cut lines. */
 .filled,.cite:hover,.cite:focus-visible{background:var(--accent);color:var(--on)}
 .filled{border-radius:99px;font-weight:600}
@@ -69,12 +68,12 @@ header h2{flex:1;font-size:16px}
 .prose li{margin-block:.2em}
 .prose li>p+*{margin-top:.5em}
 .prose :is(h4,h5,h6){font-size:1.05em;margin-block:1.2em .45em;color:inherit}
-blockquote{margin:0;padding-inline-start:.9em;border-inline-start:3px solid var(--line);color:var(--dim)}
+blockquote{padding-inline-start:.9em;border-inline-start:3px solid var(--line);color:var(--dim)}
 hr{border:0;border-top:1px solid var(--line)}
 code{font:.88em/1.5 var(--mono);background:var(--soft);border-radius:5px;padding:.12em .32em;overflow-wrap:anywhere}
 .block{position:relative;contain:layout style}
 .block .tool{position:absolute;top:1px;inset-inline-end:1px;background:var(--soft)}
-pre{margin:0;padding:12px 14px;padding-inline-end:44px;background:var(--soft);border:1px solid var(--line);border-radius:10px;overflow:auto;direction:ltr;text-align:left;tab-size:4}
+pre{padding:12px 14px;padding-inline-end:44px;background:var(--soft);border:1px solid var(--line);border-radius:10px;overflow:auto;direction:ltr;tab-size:4}
 pre code{padding:0;overflow-wrap:normal;white-space:pre}
 .kw{color:var(--kw)}.st{color:var(--st)}.nu{color:var(--nu)}.co{color:var(--dim);font-style:italic}
 table{border-collapse:collapse;font-size:.92em;display:block;overflow-x:auto}
@@ -107,7 +106,7 @@ footer{padding:11px 12px max(10px,env(safe-area-inset-bottom));border-top:1px so
 .badge>div{flex:1;min-width:0}
 form{display:flex;align-items:flex-end;gap:8px;border:1px solid var(--dim);border-radius:24px;padding:5px;padding-inline-start:15px}
 form:focus-within{border-color:var(--ink);box-shadow:0 0 0 1px var(--ink)}
-form textarea{flex:1;min-width:0;border:0;outline:0;background:none;resize:none;padding:6px 0;line-height:1.5;max-height:152px;field-sizing:content;font-size:16px}
+form textarea{flex:1;min-width:0;border:0;background:none;resize:none;padding:6px 0;line-height:1.5;max-height:152px;field-sizing:content;font-size:16px}
 form textarea:focus-visible{outline:0}
 ::placeholder{color:var(--dim);opacity:1}
 form button{width:36px;height:36px;border-radius:99px}
@@ -117,7 +116,7 @@ form button[aria-disabled=true]{background:var(--soft);color:var(--dim)}
 .page .panel{position:relative;inset:auto;width:100%;animation:none;box-shadow:none}
 .page :is(.panel,header,footer){border:0;border-radius:0}
 @media (max-width:40rem){.root:not(.page) .panel{inset:0;width:100%;border:0;border-radius:0}}
-@media (prefers-reduced-motion:reduce){*{animation-duration:.01ms!important;transition:none!important}}
+@media (prefers-reduced-motion:reduce){*{animation:none!important;transition:none!important}}
 @media (forced-colors:active){.launcher,.picker,.filled,.chip,.cite,form button{border:1px solid ButtonText}.chip[aria-pressed=true]{background:Highlight;color:HighlightText;forced-color-adjust:none}}
 @media print{.root:not(.page){display:none}}
 `;

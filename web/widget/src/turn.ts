@@ -58,7 +58,7 @@ export function openTurn(host: TurnHost, question: string, context?: string) {
     message = undefined;
     sources = [];
     prose = h('div', { class: 'prose', part: 'answer', dir: 'auto' });
-    markdown = markdownStream(prose, { headingShift: 3, isCitation: (n) => sources.some((source) => source.n === n), citation, link, code });
+    markdown = markdownStream(prose, { headingShift: 3, citation, link, code });
     answer.replaceChildren(prose);
     waiting(strings.thinking);
   }
@@ -144,8 +144,9 @@ export function openTurn(host: TurnHost, question: string, context?: string) {
     answer.append(wait);
   }
 
-  function citation(n: number): Node {
-    const source = sources.find((candidate) => candidate.n === n)!;
+  function citation(n: number): Node | undefined {
+    const source = sources.find((candidate) => candidate.n === n);
+    if (!source) return;
     const label = addressOf(source) && `${n}: ${titleOf(source)}`;
     return leading(source, { class: 'cite', part: 'citation', 'aria-label': label, ...host.preview.of(source) }, n);
   }
@@ -163,12 +164,12 @@ export function openTurn(host: TurnHost, question: string, context?: string) {
     return address && sources.some((source) => page(addressOf(source)) === page(address)) ? address : null;
   }
 
-  function code(pre: HTMLElement, inside: HTMLElement, language: string): void {
+  function code(pre: HTMLElement, language: string): void {
     pre.tabIndex = 0;
-    highlight(inside, language);
+    highlight(pre.firstChild as HTMLElement, language);
     // The block takes the place of the <pre> once that stands in the text.
     queueMicrotask(() => {
-      const block = h('div', 'block', copyButton(() => inside.textContent!));
+      const block = h('div', 'block', copyButton(() => pre.textContent!));
       pre.replaceWith(block);
       block.prepend(pre);
     });

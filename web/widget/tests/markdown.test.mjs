@@ -155,7 +155,7 @@ const CASES = [
   ['a closing bracket of a refused link does not stay behind', '[x](javascript:alert(1))', '<p>x</p>', { link: safeUrl }],
   ['a refused link keeps its address as text', '[x](https://e.example/)', '<p>x (https://e.example/)</p>', { link: () => null }],
   ['parentheses in an address are balanced', '[x](https://e.example/a_(b))', '<p><a href="https://e.example/a_(b)" rel="noopener noreferrer nofollow" target="_blank">x</a></p>'],
-  ['an unknown number stays text', 'a [7] b', '<p>a [7] b</p>', { isCitation: (n) => n === 1 }],
+  ['an unknown number stays text', 'a [7] b', '<p>a [7] b</p>', { citation: (n) => (n === 1 ? document.createElement('a') : undefined) }],
   ['headings can be shifted below their surroundings', '# A', '<h3>A</h3>', { headingShift: 2 }],
   ['a list may start at any number', '3. a\n4. b', '<ol start="3"><li>a</li><li>b</li></ol>'],
   ['fenced code keeps its tabs', '```make\nall:\n\tcargo build\n```', '<pre><code class="language-make">all:\n\tcargo build\n</code></pre>'],
@@ -165,5 +165,5 @@ for (const [name, text, expected, options] of CASES) test(name, () => assert.equ
 
 test('a citation becomes what the surroundings make of it', () => {
   const cite = (n) => Object.assign(document.createElement('a'), { attributes: { n: String(n) } });
-  assert.equal(ours('x [1][2].', { isCitation: (n) => n < 3, citation: cite }), '<p>x\u00a0<a n="1"></a><a n="2"></a>.</p>');
+  assert.equal(ours('x [1][2][3].', { citation: (n) => (n < 3 ? cite(n) : undefined) }), '<p>x\u00a0<a n="1"></a><a n="2"></a>[3].</p>');
 });
