@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
+use comfy_table::Table;
 use corpus::{Book, BookOptions};
 
 use super::source::BookSource;
@@ -12,7 +13,7 @@ use super::{BookArguments, load_config, log};
 use crate::answer::Generator;
 use crate::config::{Config, EmbedderChoice};
 use crate::eval::{
-    HEADS, Level, Measurement, Scores, Source, Spelling, Subject, ablation, as_json, compare, draft,
+    HEADS, Level, Measurement, Scores, Source, Spelling, Subject, Unseen, ablation, as_json, compare, draft,
     evaluate, fit, html, junit, overview, page, rows, shortfalls,
 };
 use crate::ingest::{Progress, read_site};
@@ -239,8 +240,18 @@ async fn run_fit(arguments: FitArguments) -> anyhow::Result<()> {
         println!("{}", serde_json::to_string_pretty(&fitted)?);
         return Ok(());
     }
+    println!("Each corpus, asked with what was fitted on the others:\n{}", unseen(&fitted.unseen_books));
+    println!(
+        "A tenth of the questions, asked with what was fitted on the rest:\n{}",
+        unseen(&fitted.unseen_questions)
+    );
+    println!("embedder {}\n{:#?}", fitted.embedder, fitted.calibration);
+    Ok(())
+}
+
+fn unseen(judged: &[Unseen]) -> Table {
     let mut people = table(&[
-        "left out",
+        "corpus",
         "answerable",
         "not",
         "AUROC",
@@ -248,8 +259,9 @@ async fn run_fit(arguments: FitArguments) -> anyhow::Result<()> {
         "of the paraphrased",
         "refused",
         "of the near misses",
+        "refused at 5 % wrongly",
     ]);
-    for unseen in &fitted.unseen {
+    for unseen in judged {
         people.add_row([
             unseen.set.clone(),
             unseen.answerable.to_string(),
@@ -259,10 +271,10 @@ async fn run_fit(arguments: FitArguments) -> anyhow::Result<()> {
             share(unseen.wrong_refusals_paraphrased),
             share(unseen.refusal_recall),
             share(unseen.refusal_recall_near_misses),
+            share(unseen.refusal_recall_at_5),
         ]);
     }
-    println!("{people}\nembedder {}\n{:#?}", fitted.embedder, fitted.calibration);
-    Ok(())
+    people
 }
 
 fn sources(corpora: &[String]) -> Vec<Source> {

@@ -52,6 +52,15 @@ pub(super) fn auroc(inside: &[f64], outside: &[f64]) -> Option<f64> {
     (pairs > 0).then(|| above / pairs as f64)
 }
 
+/// Share of `outside` below the highest line that at most `share` of `inside` stand below: a point of the ROC curve.
+/// `None` when one of them is empty.
+pub(super) fn below(inside: &[f64], outside: &[f64], share: f64) -> Option<f64> {
+    let mut ascending = inside.to_vec();
+    ascending.sort_unstable_by(f64::total_cmp);
+    let line = *ascending.get((share * inside.len() as f64).floor() as usize)?;
+    mean(&outside.iter().map(|value| f64::from(u8::from(*value < line))).collect::<Vec<_>>())
+}
+
 /// The mean; `None` of nothing.
 pub(super) fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
@@ -96,6 +105,18 @@ mod tests {
     fn the_area_counts_ties_half() {
         assert_eq!(auroc(&[0.9, 0.5], &[0.5, 0.1]), Some(0.875));
         assert_eq!(auroc(&[], &[0.5]), None);
+    }
+
+    #[test]
+    fn a_line_leaves_no_more_than_its_share_below() {
+        let inside: Vec<f64> = (0..20).map(f64::from).collect();
+        assert_eq!(below(&inside, &[0.0, 0.5, 1.0, 5.0], 0.05), Some(0.5));
+        assert_eq!(
+            below(&[1.0, 1.0], &[0.9, 1.0], 0.05),
+            Some(0.5),
+            "a tie stands on the line, not below it"
+        );
+        assert_eq!(below(&[], &[0.5], 0.05), None);
     }
 
     #[test]

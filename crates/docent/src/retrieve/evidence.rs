@@ -1,6 +1,6 @@
 //! How far the found passages can be trusted to hold an answer.
 
-use search::{Index, Ordinal};
+use search::{Index, Ordinal, Term};
 use serde::Serialize;
 
 use super::{Query, ScoredChunk};
@@ -22,6 +22,10 @@ pub struct Evidence {
     pub missing_names: usize,
     /// Telling words of the question that the book uses.
     pub known: usize,
+    /// How rare the question's words are in the book on average, 0 to 1: 1 when it uses none of them.
+    pub rarity: f32,
+    /// BM25 of the best chunk over what a single word weighs that the book never uses.
+    pub strength: f32,
     /// Best cosine; `None` without vectors.
     pub cosine: Option<f32>,
     /// How far the best cosine stands above the mean of ranks 11 to 50; 0 without vectors.
@@ -63,6 +67,10 @@ pub(super) fn weigh(index: &Index, query: &Query, hits: &[ScoredChunk]) -> Evide
         .filter_map(|hit| hit.lexical)
         .map(|lexical| lexical.coverage)
         .fold(0.0, f32::max);
+    let strongest =
+        hits.iter().filter_map(|hit| hit.lexical).map(|lexical| lexical.score).fold(0.0, f32::max);
+    // No term is empty, so no book uses it.
+    let rarest = index.idf(&Term(String::new())).max(f32::MIN_POSITIVE);
     let first: Vec<Ordinal> = hits.iter().take(LOOKED_AT).map(|hit| hit.ordinal).collect();
     let language = index.metadata().facts.get("language").map_or("en", String::as_str);
     let names = |words: Vec<String>| words.iter().filter(|word| is_name(&query.text, word, language)).count();
@@ -80,6 +88,8 @@ pub(super) fn weigh(index: &Index, query: &Query, hits: &[ScoredChunk]) -> Evide
             .count(),
         missing_names: names(index.missing_words(&query.text, &first)),
         known: meaningful().filter(|term| term.document_frequency > 0).count(),
+        rarity: mass / meaningful().count().max(1) as f32 / rarest,
+        strength: strongest / rarest,
         cosine,
         margin,
         elsewhere: None,
@@ -148,6 +158,8 @@ impl Evidence {
             self.unknown_identifiers.min(MOST_NAMES) as f32,
             self.missing_names.min(MOST_NAMES) as f32,
             (1.0 + self.known.min(MOST_KNOWN) as f32).ln(),
+            self.rarity,
+            self.strength,
             self.cosine.unwrap_or(0.0),
             self.margin,
             self.elsewhere.unwrap_or(0.0),
@@ -155,13 +167,24 @@ impl Evidence {
     }
 }
 
+impl Evidence {
+    /// The signals that a fit may learn from, in the order of [`SIGNALS`]: beside cosines, rarity and strength say
+    /// nothing new, and what was fitted with them does worse on books that it has not seen.
+    pub fn signals_to_fit(&self) -> [f32; SIGNALS.len()] {
+        let words = Self { rarity: 0.0, strength: 0.0, ..*self };
+        if self.cosine.is_some() { words.signals() } else { self.signals() }
+    }
+}
+
 /// Names of what a [`Calibration`] weighs.
-pub const SIGNALS: [&str; 8] = [
+pub const SIGNALS: [&str; 10] = [
     "coverage",
     "unknown_names",
     "unknown_identifiers",
     "missing_names",
     "known",
+    "rarity",
+    "strength",
     "cosine",
     "margin",
     "elsewhere",
@@ -190,7 +213,7 @@ pub struct Calibration {
 /// questions were refused twice as often.
 const WORDS: Calibration = Calibration {
     bias: -6.113,
-    weights: [4.574, -1.42, 0.0, -3.03, 3.091, 0.0, 0.0, 0.0],
+    weights: [4.574, -1.42, 0.0, -3.03, 3.091, 0.0, 0.0, 0.0, 0.0, 0.0],
     uncertain_below: 0.34,
     out_of_scope_below: 0.21,
 };
@@ -198,7 +221,7 @@ const WORDS: Calibration = Calibration {
 /// For the built-in encoder.
 const MINILM: Calibration = Calibration {
     bias: -6.403,
-    weights: [2.386, -2.323, -4.233, -2.248, 2.0, 15.092, 2.253, -9.355],
+    weights: [2.386, -2.323, -4.233, -2.248, 2.0, 0.0, 0.0, 15.092, 2.253, -9.355],
     uncertain_below: 0.439,
     out_of_scope_below: 0.229,
 };
@@ -220,7 +243,28 @@ pub(super) fn is_minilm(fingerprint: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_identifier, is_name};
+    use super::{Calibration, Evidence, Verdict, is_identifier, is_name};
+
+    #[test]
+    fn beside_cosines_a_fit_learns_nothing_from_rarity_and_strength() {
+        let words = Evidence { rarity: 0.5, strength: 2.0, coverage: 0.7, ..Evidence::default() };
+        let both = Evidence { cosine: Some(0.4), ..words };
+        assert_eq!(words.signals_to_fit(), words.signals());
+        assert_eq!(both.signals_to_fit(), Evidence { rarity: 0.0, strength: 0.0, ..both }.signals());
+    }
+
+    #[test]
+    fn an_embedder_that_nobody_has_calibrated_is_judged_by_its_words() {
+        let strong = Evidence { coverage: 1.0, known: 5, rarity: 0.5, strength: 3.0, ..Evidence::default() };
+        let weak = Evidence { coverage: 0.1, known: 1, rarity: 0.9, strength: 0.3, ..strong };
+        for evidence in [strong, weak] {
+            let unknown = Evidence { cosine: Some(0.9), ..evidence };
+            let calibration = Calibration::of(Some("gemini:text-embedding-004/768d"));
+            assert_eq!(unknown.verdict(calibration), evidence.verdict(Calibration::of(None)));
+        }
+        assert_eq!(strong.verdict(Calibration::of(None)), Verdict::Answerable);
+        assert_ne!(weak.verdict(Calibration::of(None)), Verdict::Answerable);
+    }
 
     fn check(text: &str, expected: &[&str]) {
         let names: Vec<&str> = text
