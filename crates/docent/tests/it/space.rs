@@ -114,7 +114,7 @@ fn the_dockerfile_keeps_the_rules_of_spaces() {
     for (number, copy) in lines.iter().enumerate().filter(|(_, line)| line.starts_with("COPY")) {
         assert!(number > line("USER user") && copy.contains("--chown=user"), "{copy}");
     }
-    for part in ["EXPOSE 7860", "HOST=0.0.0.0", "PORT=7860", "PATH=/usr/local/sbin:"] {
+    for part in ["EXPOSE 7860", "HOST=0.0.0.0", "PORT=7860", "PATH=/usr/local/sbin:", "MALLOC_ARENA_MAX=2"] {
         assert!(image.contains(part), "no {part}");
     }
     // Health checks and certificates; and root's files stay root's, so they come without COPY.

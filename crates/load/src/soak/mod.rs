@@ -104,6 +104,9 @@ pub async fn run(common: &Common, plan: Plan) -> Result<bool, String> {
     set("DOCENT_RESUME_SECONDS", "5".to_owned());
     set("DOCENT_CONVERSATION_LIMIT", "0".to_owned());
     set("LOG_LEVEL", "error".to_owned());
+    // As in the image of a Space.
+    set("MALLOC_ARENA_MAX", "2".to_owned());
+    set("MALLOC_TRIM_THRESHOLD_", "131072".to_owned());
     if let Some(gate) = &gate {
         set("DATABASE_URL", Postgres::url(gate.address));
     }

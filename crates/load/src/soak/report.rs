@@ -60,16 +60,22 @@ impl Seen {
 
     /// Compares the last quarter of the last life with its second one; the first warms up.
     pub fn check_memory(&mut self) {
-        let quarter = self.resident_mib.len() / 4;
-        if quarter == 0 {
-            return;
-        }
-        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-        let before = mean(&self.resident_mib[quarter..2 * quarter]);
-        let after = mean(&self.resident_mib[self.resident_mib.len() - quarter..]);
+        let [_, before, _, after] = self.quarters();
         if after - before > GROWTH {
             self.wrong.push(format!("memory grew from {before:.1} to {after:.1} MiB"));
         }
+    }
+
+    /// Mean resident memory in each quarter of the last life, in MiB; zeros when it was too short.
+    fn quarters(&self) -> [f64; 4] {
+        let length = self.resident_mib.len() / 4;
+        if length == 0 {
+            return [0.0; 4];
+        }
+        let from_the_end = &self.resident_mib[self.resident_mib.len() % 4..];
+        std::array::from_fn(|quarter| {
+            from_the_end[quarter * length..][..length].iter().sum::<f64>() / length as f64
+        })
     }
 }
 
@@ -108,6 +114,8 @@ pub fn print(common: &Common, plan: Plan, seen: &Seen) {
         memory(seen.resident_mib.last()),
         seen.highest_mib,
     );
+    let [first, second, third, last] = seen.quarters();
+    println!("by quarters of that life: {first:.1}, {second:.1}, {third:.1}, {last:.1} MiB");
     println!("{} s with seed {}; wrong: {}", plan.takes.as_secs(), plan.seed, seen.wrong.len());
     for wrong in seen.wrong.iter().take(20) {
         println!("  {wrong}");
