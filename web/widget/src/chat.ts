@@ -2,7 +2,7 @@
 // in it. Everything it listens to or fetches ends with the signal it was given.
 
 import type { Client, Question } from './client.ts';
-import { button, chips, h, icon, iconButton, relabel } from './dom.ts';
+import { chips, h, icon, iconButton, relabel } from './dom.ts';
 import type { DocentChat } from './element.ts';
 import type { Memory } from './memory.ts';
 import { openPreview } from './preview.ts';
@@ -54,21 +54,22 @@ export function openChat(host: DocentChat, { shadow, client, memory, language, s
   let following = false;
   let scrolledTo = 0;
 
-  const title = h('h2', { id: 'title' });
-  const log = h('div', { class: 'log', role: 'log', 'aria-live': 'off', 'aria-labelledby': 'title', tabindex: 0, scroll: scrolled });
-  const field = h('textarea', { rows: 1, 'aria-label': strings.placeholder, placeholder: strings.placeholder, maxlength: QUESTION_LIMIT,
-    enterkeyhint: 'send', input: fit, keydown: (event: KeyboardEvent) => {
+  const title = h('h2');
+  const log = h('div.log', { role: 'log', ariaLive: 'off', tabIndex: 0, onscroll: scrolled });
+  const field = h('textarea', { rows: 1, ariaLabel: strings.placeholder, placeholder: strings.placeholder, maxLength: QUESTION_LIMIT, enterKeyHint: 'send', oninput: fit,
+    onkeydown: (event: KeyboardEvent) => {
       if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) submit(event);
     } });
   const action = iconButton('send', strings.send, (event) => (running ? running.abort() : submit(event)), 'filled');
-  const badge = h('div', { class: 'badge', hidden: true });
-  const announcer = h('div', { class: 'unseen', role: 'status' });
-  const panel = h('section', { class: 'panel', part: 'panel', 'aria-labelledby': 'title', role: isPage ? 'region' : 'dialog', hidden: !isPage },
-    h('header', { part: 'header' }, h('span', 'mark filled', icon('ask')), title, iconButton('fresh', strings.fresh, fresh), !isPage && iconButton('close', strings.close, close)),
-    log, h('footer', '', badge, h('form', { part: 'composer', submit }, field, action), h('p', 'caution', strings.caution)), announcer);
+  const badge = h('div.badge', { hidden: true });
+  const announcer = h('div.unseen', { role: 'status' });
+  const panel = h('section.panel', { part: 'panel', role: isPage ? 'region' : 'dialog', hidden: !isPage },
+    h('header', { part: 'header' }, h('span.mark filled', icon('ask')), title, iconButton('fresh', strings.fresh, fresh), !isPage && iconButton('close', strings.close, close)),
+    log, h('footer', badge, h('form', { part: 'composer', onsubmit: submit }, field, action), h('small', strings.caution)), announcer);
   const words = h('span');
-  const launcher = h('button', { class: 'launcher filled', part: 'launcher', 'aria-expanded': 'false', 'aria-haspopup': 'dialog', click: show }, icon('ask'), words);
-  const root = h('div', { class: isPage ? 'root page' : 'root', lang: language, dir: isRightToLeft(language) ? 'rtl' : 'ltr' }, !isPage && launcher, panel);
+  const launcher = h('button.launcher filled', { part: 'launcher', ariaExpanded: 'false', ariaHasPopup: 'dialog', onclick: show }, icon('ask'), words);
+  const root = h('div.root', { lang: language, dir: isRightToLeft(language) ? 'rtl' : 'ltr' }, !isPage && launcher, panel);
+  root.classList.toggle('page', isPage);
   const preview = openPreview(panel);
   const turnHost = { strings, preview, retry, ask, follow, grown: stick, rate: (verdict: Parameters<Client['feedback']>[0]) => client.feedback(verdict, signal) };
   shadow.append(root);
@@ -85,7 +86,7 @@ export function openChat(host: DocentChat, { shadow, client, memory, language, s
   /** Puts the book's title, the button's words and the examples where they show. */
   function names(): void {
     const book = attribute('book');
-    title.textContent = book ? fill(strings.askBook, { book }) : strings.ask;
+    panel.ariaLabel = log.ariaLabel = title.textContent = book ? fill(strings.askBook, { book }) : strings.ask;
     words.textContent = attribute('label') || strings.ask;
     if (!turns.length) welcome();
   }
@@ -161,7 +162,7 @@ export function openChat(host: DocentChat, { shadow, client, memory, language, s
     if (!text) return;
     context = text;
     badge.replaceChildren(icon('quote'),
-      h('div', '', h('b', '', strings.selected), h('span', { dir: 'auto' }, text.slice(0, 200)), cut && h('small', '', fill(strings.shortened, { count: LONGEST }))),
+      h('div', h('b', strings.selected), h('span', { dir: 'auto' }, text.slice(0, 200)), cut && h('small', fill(strings.shortened, { count: LONGEST }))),
       iconButton('close', strings.leave, leave));
     badge.hidden = false;
     show();
@@ -300,28 +301,26 @@ export function openChat(host: DocentChat, { shadow, client, memory, language, s
     void ask(question);
   }
 
-  /** Grows the field with its text where `field-sizing` is unknown. */
+  /** Grows the field with its text. */
   function fit(): void {
     // An empty field shows the placeholder, which reads in the widget's direction; a question in its own.
     field.dir = field.value ? 'auto' : '';
-    if (!CSS.supports('field-sizing', 'content')) {
-      field.style.height = 'auto';
-      field.style.height = `${field.scrollHeight}px`;
-    }
+    field.style.height = 'auto';
+    field.style.height = `${field.scrollHeight}px`;
     ready();
   }
 
   function welcome(): void {
     const last = conversation || memory.current() ? null : memory.last();
-    log.replaceChildren(h('div', 'welcome', h('h3', '', strings.welcome),
+    log.replaceChildren(h('div.welcome', h('h3', strings.welcome),
       chips(exampleQuestions(), (question) => {
         field.focus();
         void ask(question);
       }),
-      last && button('button plain', () => {
+      last && h('button.plain', { onclick: () => {
         void load(last);
         field.focus();
-      }, strings.resume), h('slot', { name: 'welcome' })));
+      } }, strings.resume), h('slot', { name: 'welcome' })));
   }
 
   /** Up to five questions to begin with. */

@@ -27,7 +27,7 @@ export function highlight(code: HTMLElement, language: string): void {
   for (const { 0: whole, 1: comment, 2: string, 3: number, index } of text.matchAll(parts)) {
     const kind = comment ? 'co' : string ? 'st' : number ? 'nu' : KEYWORDS.test(whole) && 'kw';
     if (!kind) continue;
-    nodes.push(text.slice(last, index), h('span', kind, whole));
+    nodes.push(text.slice(last, index), h(`span.${kind}`, whole));
     last = index + whole.length;
   }
   nodes.push(text.slice(last));

@@ -44,12 +44,13 @@ export function inlines(source: string, options: InlineOptions): Pieces {
     const [whole, escaped, spaces, , code, run, number, address] = match;
     const cited = number && options.citation?.(+number);
     // A citation stays on the line of the words that it supports.
-    items.push(source.slice(at, match.index).replace(cited ? / $/ : /$/, cited ? '\u00a0' : ''));
+    const plain = source.slice(at, match.index);
+    items.push(cited ? plain.replace(/ $/, '\u00a0') : plain);
     at = token.lastIndex;
     if (escaped === '\n' || spaces?.[1]) items.push(h('br'), '\n');
     else if (escaped) items.push(escaped);
     else if (spaces !== undefined) items.push('\n');
-    else if (code) items.push(h('code', '', code.replace(/\n/g, ' ').replace(/^ (.*[^ ].*) $/, '$1')));
+    else if (code) items.push(h('code', code.replace(/\n/g, ' ').replace(/^ (.*[^ ].*) $/, '$1')));
     else if (run) {
       const before = weight(source[match.index - 1]);
       const after = weight(source[at]);
@@ -122,7 +123,7 @@ function emphasise(items: Item[]): Pieces {
     const width = opener.free! > 1 && closer.free > 1 ? 2 : 1;
     opener.free! -= width;
     closer.free -= width;
-    items.splice(open + 1, close - open - 1, h(closer.glyph === '~' ? 's' : width > 1 ? 'strong' : 'em', '', ...settle(items.slice(open + 1, close))));
+    items.splice(open + 1, close - open - 1, h(closer.glyph === '~' ? 's' : width > 1 ? 'strong' : 'em', ...settle(items.slice(open + 1, close))));
     // What is left of the closer may close more; it now stands right after the new node.
     close = open + 1;
   }

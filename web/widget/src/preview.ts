@@ -18,7 +18,7 @@ export function openPreview(panel: HTMLElement) {
     stay();
     timer = setTimeout(hide, LEAVE_MS);
   };
-  const card = h('div', { class: 'preview', role: 'tooltip', id: 'preview', part: 'preview', dir: 'auto', hidden: true, mouseenter: stay, mouseleave: later });
+  const card = h('div.preview', { role: 'tooltip', id: 'preview', part: 'preview', dir: 'auto', hidden: true, onmouseenter: stay, onmouseleave: later });
   panel.append(card);
 
   /** Hides the card. Says whether there was one to hide. */
@@ -38,7 +38,7 @@ export function openPreview(panel: HTMLElement) {
         if (!source.quote && !source.heading) return;
         const anchor = currentTarget as HTMLElement;
         hide();
-        card.replaceChildren(h('b', '', titleOf(source)), h('span', '', source.quote || source.heading));
+        card.replaceChildren(h('b', titleOf(source)), h('span', source.quote || source.heading));
         card.hidden = false;
         anchor.setAttribute('aria-describedby', 'preview');
         const frame = panel.getBoundingClientRect();
@@ -48,7 +48,7 @@ export function openPreview(panel: HTMLElement) {
         card.style.left = `${Math.max(Math.min(at.left - frame.left - 20, frame.width - width - 12), 12)}px`;
         card.style.top = `${top > height + 12 ? top - height - 8 : top + at.height + 8}px`;
       };
-      return { mouseenter: show, focus: show, mouseleave: later, blur: hide };
+      return { onmouseenter: show, onfocus: show, onmouseleave: later, onblur: hide };
     },
   };
 }

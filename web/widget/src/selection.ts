@@ -31,10 +31,10 @@ export interface SelectionOptions {
 /** Starts watching until the signal aborts. */
 export function watchSelection({ root, label, article, take, signal }: SelectionOptions): void {
   let timer: ReturnType<typeof setTimeout>;
-  const button = h('button', { class: 'picker filled', part: 'selection-button', hidden: true,
+  const button = h('button.picker filled', { part: 'selection-button', hidden: true,
     // Keeps the selection: a press must not move the focus first.
-    pointerdown: (event: Event) => event.preventDefault(),
-    click: () => {
+    onpointerdown: (event: Event) => event.preventDefault(),
+    onclick: () => {
       const text = selectedText(article);
       button.hidden = true;
       if (text) take(text);

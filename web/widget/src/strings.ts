@@ -61,7 +61,7 @@ export const en: Strings = {
   copied: 'Copied',
   placeholder: 'Ask a question…',
   welcome: 'What would you like to know?',
-  caution: 'Answers come from the book and can be wrong. Check the sources.',
+  caution: 'Answers can be wrong. Check the sources.',
   you: 'You asked',
   answer: 'Answer',
   thinking: 'Reading the book…',

@@ -1,7 +1,7 @@
 // One question with its answer, as nodes: the streaming text, citations, notices, sources, verdict and follow-ups.
 // It is told what happened and draws it; it asks nothing itself.
 
-import { button, chips, h, iconButton, relabel, type Attributes, type Child } from './dom.ts';
+import { chips, h, iconButton, relabel, type Child, type Props } from './dom.ts';
 import { highlight } from './highlight.ts';
 import { markdownStream, safeUrl } from './render.ts';
 import { fill, type Strings } from './strings.ts';
@@ -33,7 +33,7 @@ export type Turn = ReturnType<typeof openTurn>;
 /** A turn for a question, about a selection if there is a `context`. */
 export function openTurn(host: TurnHost, question: string, context?: string) {
   const { strings } = host;
-  const answer = h('div', 'answer');
+  const answer = h('div.answer');
   /** The answer's Markdown so far, and what of it is not drawn yet. */
   let text: string;
   let pending = '';
@@ -47,9 +47,9 @@ export function openTurn(host: TurnHost, question: string, context?: string) {
   let wait: HTMLElement | undefined;
   let tick: ReturnType<typeof setInterval>;
 
-  const root = h('div', 'turn',
-    h('h3', { class: 'question', part: 'question' },
-      h('span', 'unseen', strings.you + ': '), context && h('span', { class: 'about', dir: 'auto' }, context), h('span', { dir: 'auto' }, question)),
+  const root = h('div.turn',
+    h('h3.question', { part: 'question' },
+      h('span.unseen', strings.you + ': '), context && h('span.about', { dir: 'auto' }, context), h('span', { dir: 'auto' }, question)),
     answer);
 
   /** Back to the moment the question was sent. */
@@ -57,7 +57,7 @@ export function openTurn(host: TurnHost, question: string, context?: string) {
     text = state = '';
     message = undefined;
     sources = [];
-    prose = h('div', { class: 'prose', part: 'answer', dir: 'auto' });
+    prose = h('div.prose', { part: 'answer', dir: 'auto' });
     markdown = markdownStream(prose, { headingShift: 3, citation, link, code });
     answer.replaceChildren(prose);
     waiting(strings.thinking);
@@ -93,9 +93,9 @@ export function openTurn(host: TurnHost, question: string, context?: string) {
         break;
       case 'error':
         end('failed');
-        notice(event.message || (event.code === 'cut' ? strings.cut : strings.failed), 'notice bad');
+        notice(event.message || (event.code === 'cut' ? strings.cut : strings.failed), 'bad');
         if (text) sourceList();
-        answer.append(button('button plain again', () => host.retry(turn), strings.retry));
+        answer.append(h('button.plain again', { onclick: () => host.retry(turn) }, strings.retry));
     }
   }
 
@@ -105,11 +105,11 @@ export function openTurn(host: TurnHost, question: string, context?: string) {
     if (how === 'stopped') notice(strings.stopped);
     sourceList();
     actions();
-    if (suggestions.length) answer.append(h('div', 'next', h('h4', '', strings.followUps), chips(suggestions.slice(0, 3), host.ask)));
+    if (suggestions.length) answer.append(h('div.next', h('h4', strings.followUps), chips(suggestions.slice(0, 3), host.ask)));
   }
 
-  function notice(words: string, className = 'notice'): void {
-    answer.append(h('p', className, words));
+  function notice(words: string, kind = ''): void {
+    answer.append(h(`p.notice ${kind}`, words));
   }
 
   function flush(): void {
@@ -140,21 +140,21 @@ export function openTurn(host: TurnHost, question: string, context?: string) {
     };
     show();
     if (words.includes('{')) tick = setInterval(show, 1000);
-    wait = h('div', 'wait', h('span', { class: 'dots', 'aria-hidden': 'true' }, h('i'), h('i'), h('i')), shown);
+    wait = h('div.wait', shown);
     answer.append(wait);
   }
 
   function citation(n: number): Node | undefined {
     const source = sources.find((candidate) => candidate.n === n);
     if (!source) return;
-    const label = addressOf(source) && `${n}: ${titleOf(source)}`;
-    return leading(source, { class: 'cite', part: 'citation', 'aria-label': label, ...host.preview.of(source) }, n);
+    const ariaLabel = addressOf(source) && `${n}: ${titleOf(source)}`;
+    return leading(source, 'cite', { part: 'citation', ariaLabel, ...host.preview.of(source) }, n);
   }
 
   /** A link to a source; a source without an address that may be opened is only text. */
-  function leading(source: Source, attributes: Attributes, ...children: Child[]): HTMLElement {
+  function leading(source: Source, kind: string, ...parts: (Props | Child)[]): HTMLElement {
     const href = addressOf(source);
-    return h(href ? 'a' : 'span', { ...attributes, href, click: href && ((event: MouseEvent) => host.follow(event, href)) }, ...children);
+    return href ? h<'a'>(`a.${kind}`, { href, onclick: (event) => host.follow(event, href) }, ...parts) : h<'span'>(`span.${kind}`, ...parts);
   }
 
   /** A link in an answer is a link only when it leads to a page among the sources; others are shown as text. */
@@ -169,7 +169,7 @@ export function openTurn(host: TurnHost, question: string, context?: string) {
     highlight(pre.firstChild as HTMLElement, language);
     // The block takes the place of the <pre> once that stands in the text.
     queueMicrotask(() => {
-      const block = h('div', 'block', copyButton(() => pre.textContent!));
+      const block = h('div.block', copyButton(() => pre.textContent!));
       pre.replaceWith(block);
       block.prepend(pre);
     });
@@ -185,15 +185,15 @@ export function openTurn(host: TurnHost, question: string, context?: string) {
 
   function sourceList(): void {
     const once = sources.filter(({ n }, index) => sources.findIndex((other) => other.n === n) === index);
-    if (once.length) answer.append(h('div', 'sources', h('h4', '', strings.sources), h('ol', '', ...once.map((source) => {
+    if (once.length) answer.append(h('div.sources', h('h4', strings.sources), h('ol', ...once.map((source) => {
       const where = whereIn(source);
-      return h('li', '', leading(source, { class: 'source', part: 'source' }, h('span', 'n', source.n), h('span', 'where', titleOf(source), where && h('small', '', ' · ' + where))));
+      return h('li', leading(source, 'source', { part: 'source' }, h('small', source.n), h('span', titleOf(source), where && h('small', ' · ' + where))));
     }))));
   }
 
   /** Copy, retry, and a verdict on the answer. */
   function actions(): void {
-    const bar = h('div', 'actions', text && copyButton(() => text), iconButton('retry', strings.retry, () => host.retry(turn), 'tool again'));
+    const bar = h('div.actions', text && copyButton(() => text), iconButton('retry', strings.retry, () => host.retry(turn), 'tool again'));
     answer.append(bar);
     if (!message || state !== 'answered') return;
     const said = h('span', { role: 'status' });
@@ -222,23 +222,22 @@ export function openTurn(host: TurnHost, question: string, context?: string) {
       thumb.focus();
     };
     const choices = strings.reasons.split('|').map((label, index) => {
-      const choice = button('chip', () => {
+      const choice = h('button.chip', { ariaPressed: 'false', onclick: () => {
         reason = REASONS[index];
         for (const other of choices) other.ariaPressed = String(other === choice);
-      }, label);
-      choice.ariaPressed = 'false';
+      } }, label);
       return choice;
     });
-    const note = h('textarea', { rows: 2, maxlength: 1000, 'aria-label': strings.note, placeholder: strings.note });
-    const why = h('div', { class: 'why', role: 'group', 'aria-label': strings.why, keydown: (event: KeyboardEvent) => {
+    const note = h('textarea', { rows: 2, maxLength: 1000, ariaLabel: strings.note, placeholder: strings.note });
+    const why = h('div.why', { role: 'group', ariaLabel: strings.why, onkeydown: (event: KeyboardEvent) => {
       if (event.key !== 'Escape') return;
       event.stopPropagation();
       close();
-    } }, h('h4', '', strings.why), h('div', 'chips', ...choices), note,
-      button('button filled', () => {
+    } }, h('h4', strings.why), h('div.chips', ...choices), note,
+      h('button.filled', { onclick: () => {
         send(reason, note.value.trim() || undefined);
         close();
-      }, strings.send));
+      } }, strings.send));
     return why;
   }
 

@@ -35,21 +35,25 @@ class FakeElement extends FakeNode {
   }
   append(...nodes) {
     for (const node of nodes) {
-      const child = typeof node === 'string' ? new FakeText(node) : node;
+      const child = node instanceof FakeNode ? node : new FakeText(String(node));
       child.remove();
       child.parent = this;
       this.childNodes.push(child);
     }
   }
-  setAttribute(key, value) {
-    this.attributes[key] = String(value);
-  }
   set className(value) {
     this.attributes.class = value;
+  }
+  set style(value) {
+    if (value) this.attributes.style = value;
   }
   get lastChild() {
     return this.childNodes.at(-1) ?? null;
   }
+}
+// Properties that are attributes of the same name.
+for (const name of ['href', 'rel', 'target', 'start']) {
+  Object.defineProperty(FakeElement.prototype, name, { set(value) { this.attributes[name] = String(value); } });
 }
 
 export const document = { createElement: (name) => new FakeElement(name) };
