@@ -1,4 +1,4 @@
-//! Slips of the finger: a word of a question that the book never uses, read as one that it uses.
+//! Slips of the finger and misplaced spaces: a word of a question that the book never uses, read as one that it uses.
 //!
 //! For English, whose common words are known ([`Index::as_meant`] asks), the question itself is mended, so that both
 //! legs, the evidence and the answer see what was meant. A word is tried with each of its letters changed, left out,
@@ -19,6 +19,9 @@ const MOST_LETTERS: usize = 32;
 /// Words of one question that are mended, which bounds its cost: some 0.3 ms each.
 const MOST_MENDED: usize = 8;
 
+/// Shorter pieces of a word that was written as two, or of two that were written as one, are found everywhere.
+const LEAST_LETTERS_OF_A_PIECE: usize = 3;
+
 /// How often each kind of slip happens: a letter too many, two that changed places, one missing, another one.
 ///
 /// # Source
@@ -31,15 +34,49 @@ const OMITTED: f32 = 0.34 / 26.0;
 const REPLACED: f32 = 0.19 / 25.0;
 
 impl Index {
-    /// The question with its slips of the finger mended; `None` when there is none, or the book is not in English.
+    /// The question with its slips of the finger and misplaced spaces mended; `None` when there is none, or the book is not in English.
     ///
     /// A word of four letters or more, a name of six, that the book never uses and that is no word of the language
     /// (`is_word`, in lower case) is read as the likeliest word that the book uses, begins with the same letter and is
-    /// one slip away. Real words are left alone: readers have their own words for what the book calls otherwise.
+    /// one slip away, or else as two words that it uses, run together. Real words are left alone: readers have their
+    /// own words for what the book calls otherwise. Two words are read as one when the book uses that one more than the
+    /// rarer of the two, or when only that one is a word at all.
     pub fn as_meant(&self, question: &str, is_word: impl Fn(&str) -> bool) -> Option<String> {
         if !self.steps().has(Step::Spelling) || !self.analyzer().is_english() {
             return None;
         }
+        let joined = self.joined(question, &is_word);
+        let mended = self.without_slips(&joined, is_word);
+        (mended != question).then_some(mended)
+    }
+
+    /// The question with each two words that are meant to be one written as one: `screen shot`, `con figuration`.
+    fn joined(&self, question: &str, is_word: impl Fn(&str) -> bool) -> String {
+        let mut words: Vec<(Range<usize>, u32)> = Vec::new();
+        self.analyzer().for_each_token(question, |token| {
+            if token.role == Role::Word && !token.is_stop_word {
+                words.push((token.range, self.frequency(token.term)));
+            }
+        });
+        let mut joined = question.to_owned();
+        // From the end, so that the places before stay true.
+        for ((first, first_count), (second, second_count)) in words.iter().zip(words.iter().skip(1)).rev() {
+            let pieces = [&question[first.clone()], &question[second.clone()]].map(str::to_ascii_lowercase);
+            if &question[first.end..second.start] != " " || !pieces.iter().all(|piece| is_plain(piece)) {
+                continue;
+            }
+            let rarer = *first_count.min(second_count);
+            let one = pieces.concat();
+            let is_torn = || rarer == 0 && is_word(&one) && !pieces.iter().all(|piece| is_word(piece));
+            if self.frequency_of(&one) > rarer || is_torn() {
+                joined.remove(first.end);
+            }
+        }
+        joined
+    }
+
+    /// The question with each word that is unknown read as what it was meant to be.
+    fn without_slips(&self, question: &str, is_word: impl Fn(&str) -> bool) -> String {
         let mut unknown: Vec<(Range<usize>, Role)> = Vec::new();
         let mut whole_is_known = false;
         self.analyzer().for_each_token(question, |token| {
@@ -67,12 +104,17 @@ impl Index {
         for (range, word) in meant.iter().rev() {
             mended.replace_range(range.clone(), word);
         }
-        (!meant.is_empty()).then_some(mended)
+        mended
     }
 
     /// Number of chunks that hold a term, in the whole book.
     fn frequency(&self, term: &str) -> u32 {
         self.weighing().of(term, &self.postings().find(term)).0
+    }
+
+    /// Number of chunks that hold the term of a word.
+    fn frequency_of(&self, word: &str) -> u32 {
+        self.frequency(&self.analyzer().term_of(word).0)
     }
 
     /// What a word was meant to be, in its own case.
@@ -84,13 +126,23 @@ impl Index {
         if word.len() > MOST_LETTERS || !is_plain || is_word(&lower) {
             return None;
         }
+        let mut meant = self.without_slip(&lower, &is_word).or_else(|| self.apart(&lower, &is_word))?;
+        if is_capitalised {
+            meant[..1].make_ascii_uppercase();
+        } else if capitals > 0 {
+            meant.make_ascii_uppercase();
+        }
+        Some(meant)
+    }
+
+    /// The likeliest word that the book uses, begins with the same letter and is one slip away.
+    fn without_slip(&self, word: &str, is_word: impl Fn(&str) -> bool) -> Option<String> {
         let mut best: Option<((bool, f32), String)> = None;
-        for_each_slip(lower.as_bytes(), |likely, variant| {
-            if variant.as_bytes()[0] != lower.as_bytes()[0] {
+        for_each_slip(word.as_bytes(), |likely, variant| {
+            if variant.as_bytes()[0] != word.as_bytes()[0] {
                 return;
             }
-            let (term, _) = self.analyzer().term_of(variant);
-            let frequency = self.frequency(&term);
+            let frequency = self.frequency_of(variant);
             if frequency == 0 {
                 return;
             }
@@ -100,14 +152,26 @@ impl Index {
                 best = Some((rank, variant.to_owned()));
             }
         });
-        let (_, mut meant) = best?;
-        if is_capitalised {
-            meant[..1].make_ascii_uppercase();
-        } else if capitals > 0 {
-            meant.make_ascii_uppercase();
-        }
-        Some(meant)
+        best.map(|(_, word)| word)
     }
+
+    /// Two words of the language that the book uses, run together into `word`; of several, those whose rarer one it
+    /// uses most.
+    fn apart(&self, word: &str, is_word: impl Fn(&str) -> bool) -> Option<String> {
+        let is_piece = |piece: &str| is_plain(piece) || (piece.len() > 1 && self.analyzer().term_of(piece).1);
+        let pairs = (1..word.len()).map(|at| word.split_at(at));
+        let words =
+            pairs.filter(|(first, second)| [first, second].iter().all(|it| is_piece(it) && is_word(it)));
+        let used = words
+            .map(|(first, second)| (self.frequency_of(first).min(self.frequency_of(second)), first, second));
+        let most = used.filter(|(frequency, ..)| *frequency > 0).max_by_key(|(frequency, ..)| *frequency);
+        most.map(|(_, first, second)| format!("{first} {second}"))
+    }
+}
+
+/// Whether it has letters enough and nothing else.
+fn is_plain(piece: &str) -> bool {
+    piece.len() >= LEAST_LETTERS_OF_A_PIECE && piece.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
 
 /// Calls `found` with each word that one slip may have made into `word`, of lower-case ASCII letters, and with how
@@ -234,5 +298,28 @@ mod tests {
         check("Does Norse make niose?", Some("Does Norse make noise?"));
         check("gEarbxo, Getriebe, 12 gear2box", None);
         check("", None);
+    }
+
+    #[test]
+    fn words_that_were_run_together_or_torn_apart_are_read_as_the_book_writes_them() {
+        let book = index_of(&[
+            chunk(1, "Screenshots", &["Dark mode"], "A screenshot shows the panel in the dark, in any mode."),
+            chunk(2, "Databases", &[], "A database keeps the base of it. Data is plural. Callback."),
+        ]);
+        let is_word = |word: &str| {
+            ["screen", "shot", "dark", "mode", "panel", "the", "call", "in", "panelling"].contains(&word)
+        };
+        let check = |question: &str, expected: Option<&str>| {
+            assert_eq!(book.as_meant(question, is_word).as_deref(), expected, "{question}");
+        };
+        check("Is there a darkmode?", Some("Is there a dark mode?"));
+        check("Darkmode, PANELMODE", Some("Dark mode, PANEL MODE"));
+        check("Where is the screen shot?", Some("Where is the screenshot?"));
+        check("a Call Back, a call-back, a call, back", Some("a CallBack, a call-back, a call, back"));
+        check("screens hot darkmdoe", Some("screenshot darkmdoe"));
+        check("Which data base?", None);
+        check("Thepanel inthe screenshto", Some("The panel in the screenshot"));
+        check("parts of the pan elling", Some("parts of the panelling"));
+        check("the moderate darkness", None);
     }
 }

@@ -162,6 +162,8 @@ impl Run<'_> {
         let asked = match self.measurement.spelling {
             Spelling::AsWritten => Cow::Borrowed(query.text.as_str()),
             Spelling::Slips => Cow::Owned(slip(&query.text)),
+            Spelling::Torn => Cow::Owned(torn(&query.text)),
+            Spelling::Joined => Cow::Owned(joined(&query.text)),
         };
         let searched = stand_alone(&asked, &history);
         let began = Instant::now();
@@ -255,11 +257,7 @@ impl Run<'_> {
 /// A question with a slip of the finger: the two letters in the middle of its longest word change places. No
 /// randomness, so that runs can be compared.
 fn slip(text: &str) -> String {
-    let is_plain = |word: &&str| word.chars().all(char::is_alphabetic);
-    let words = text.split(|character: char| !character.is_alphanumeric());
-    let longest = words.filter(is_plain).fold("", |longest, word| {
-        if word.chars().count() > longest.chars().count() { word } else { longest }
-    });
+    let longest = longest_word(text);
     let mut letters: Vec<char> = longest.chars().collect();
     let middle = letters.len() / 2;
     if middle < 2 {
@@ -273,14 +271,47 @@ fn slip(text: &str) -> String {
     text.replacen(longest, &letters.into_iter().collect::<String>(), 1)
 }
 
+/// A question with a space in the middle of its longest word.
+fn torn(text: &str) -> String {
+    let longest = longest_word(text);
+    let middle = longest.char_indices().nth(longest.chars().count() / 2).map_or(0, |(at, _)| at);
+    let (before, after) = longest.split_at(middle);
+    if before.is_empty() { text.to_owned() } else { text.replacen(longest, &format!("{before} {after}"), 1) }
+}
+
+/// A question without the space between those two neighbouring words whose shorter one is longest.
+fn joined(text: &str) -> String {
+    let is_plain = |word: &&str| word.chars().all(char::is_alphabetic);
+    let words: Vec<&str> = text.split(' ').collect();
+    let pairs = words.windows(2).filter(|pair| pair.iter().all(is_plain));
+    let longest = pairs.max_by_key(|pair| pair.iter().map(|word| word.chars().count()).min());
+    longest.map_or_else(|| text.to_owned(), |pair| text.replacen(&pair.join(" "), &pair.concat(), 1))
+}
+
+fn longest_word(text: &str) -> &str {
+    let is_plain = |word: &&str| word.chars().all(char::is_alphabetic);
+    let words = text.split(|character: char| !character.is_alphanumeric());
+    words
+        .filter(is_plain)
+        .fold("", |longest, word| if word.chars().count() > longest.chars().count() { word } else { longest })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::slip;
+    use super::{joined, slip, torn};
 
     #[test]
     fn a_slip_changes_the_longest_word() {
         assert_eq!(slip("How is torque measured?"), "How is torque meausred?");
         assert_eq!(slip("Who is it?"), "Who is it?");
         assert_eq!(slip("The gotten"), "The goten");
+    }
+
+    #[test]
+    fn a_space_tears_the_longest_word_or_is_missing_between_long_ones() {
+        assert_eq!(torn("How is torque measured?"), "How is torque meas ured?");
+        assert_eq!(torn("?"), "?");
+        assert_eq!(joined("Which gearbox measures torque best?"), "Which gearboxmeasures torque best?");
+        assert_eq!(joined("Why?"), "Why?");
     }
 }

@@ -202,6 +202,10 @@ pub enum Spelling {
     AsWritten,
     /// With one slip of the finger in every question: two letters of its longest word change places.
     Slips,
+    /// With a space too many in every question: its longest word is torn in two.
+    Torn,
+    /// With a space too few in every question: its two longest neighbouring words are run together.
+    Joined,
 }
 
 impl Scores {
