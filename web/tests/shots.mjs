@@ -3,10 +3,11 @@
 // On the small Docusaurus site when it has been built (`bash test.sh` builds it), else on a plain page.
 
 import { createServer } from 'node:http';
-import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { ask, field, launch, openPage } from './browser.mjs';
 import { hosts } from './hosts.mjs';
+import { small } from './png.mjs';
 import { startStandin } from './standin.mjs';
 
 /** The pictures in the manual. */
@@ -53,7 +54,8 @@ async function shot(name, url, options, act) {
   }
   await act?.(page);
   await page.evaluate(() => document.fonts.ready.then(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))));
-  await page.screenshot({ path: `${folder}/${name}.png` });
+  const png = await page.screenshot();
+  writeFileSync(`${folder}/${name}.png`, manual ? await small(browser, png, 256) : png);
   written++;
   await context.close();
 }

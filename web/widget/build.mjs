@@ -5,9 +5,10 @@
 
 import { build } from 'esbuild';
 import { minify } from 'terser';
+import ts from 'typescript';
 import zopfli from '@gfx/zopfli';
 import { brotliCompressSync, brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -44,24 +45,40 @@ function shortened(css) {
 }
 
 /**
- * Properties of our own objects that may have any name. What is public, goes over the wire or fills a hole of a string must
- * not stand here, nor what is a name of the browser's own.
+ * Properties of our own objects that may have any name. What is public or goes over the wire must not stand here; that none is
+ * read from an object of the browser's is checked with the types.
  */
-const INNER = `article citation client closes conversation current follow free given glyph grown headingShift last
-  memory online opened opens preview remember restart retire run sleep started strings wasOpen words`.split(/\s+/);
-const library = fileURLToPath(new URL('.', import.meta.resolve('typescript')));
-const declared = readdirSync(library).filter((name) => /^lib\.(dom|es).*\.d\.ts$/.test(name))
-  .flatMap((name) => [...readFileSync(library + name, 'utf8').matchAll(/^\s+(?:readonly |get |set )?(\w+)\??[(:<]/gm)].map((match) => match[1]));
-const taken = INNER.filter((name) => declared.includes(name) || JSON.stringify(en).includes(`{${name}}`));
-if (taken.length) {
-  console.error(`INNER in build.mjs must not hold ${taken}: the browser or a string has that name too`);
+const INNER = `article changed children citation client closes conversation current empty end ended feedback finish
+  follow free from glyph grown headingShift hide info kind label last memory number online opened opens preview
+  properties question rate remember restart root run shadow sleep started strings tag take text to wasOpen width words`.split(/\s+/);
+const { fileNames, options } = ts.parseJsonConfigFileContent(ts.readConfigFile(here('tsconfig.json'), ts.sys.readFile).config, ts.sys, here('.'));
+const program = ts.createProgram(fileNames, options);
+const checker = program.getTypeChecker();
+const isOurs = (file) => file.fileName.startsWith(here('src/'));
+const taken = new Set(INNER.filter((name) => name in en));
+/** The type whose property a node names, if it names one. */
+const holder = (node) =>
+  ts.isPropertyAccessExpression(node) ? checker.getTypeAtLocation(node.expression)
+    : ts.isBindingElement(node) && ts.isObjectBindingPattern(node.parent) ? checker.getTypeAtLocation(node.parent)
+      : ts.isObjectLiteralElementLike(node) ? checker.getContextualType(node.parent) : undefined;
+function look(node) {
+  const name = (node.propertyName ?? node.name)?.text;
+  const declared = INNER.includes(name) && holder(node)?.getNonNullableType().getProperty(name)?.declarations;
+  if (declared && !declared.every((place) => isOurs(place.getSourceFile()))) taken.add(name);
+  ts.forEachChild(node, look);
+}
+program.getSourceFiles().filter(isOurs).forEach(look);
+if (taken.size) {
+  console.error(`INNER in build.mjs must not hold ${[...taken]}: an object of the browser's, or a string, has that name too`);
   process.exit(1);
 }
 
 async function bundle(entry, format) {
   const result = await build({
     entryPoints: [here(`src/${entry}.ts`)], bundle: true, minify: true, format, target: 'es2022', write: false,
-    charset: 'utf8', mangleProps: new RegExp(`^(${INNER.join('|')})$`), legalComments: 'none', plugins: [minifyStyles], logLevel: 'warning', define: { WORDS_VERSION: JSON.stringify(version) },
+    charset: 'utf8', mangleProps: new RegExp(`^(${INNER.join('|')})$`), legalComments: 'none',
+    // Classes are strict by themselves, and the types know what the directive would find.
+    tsconfigRaw: { compilerOptions: { alwaysStrict: false } }, plugins: [minifyStyles], logLevel: 'warning', define: { WORDS_VERSION: JSON.stringify(version) },
   });
   // A second pass finds some two per cent that esbuild leaves.
   const { code } = await minify(result.outputFiles[0].text, {

@@ -4,7 +4,7 @@
 /** An element to be. It has children, or running text that is still to be read; a block without a tag is only its text. */
 export interface Part {
   tag?: string;
-  attributes?: object | false | '';
+  properties?: object | false | '';
   text?: string;
   children?: (Part | string)[];
   /** What a code block says after its fence. */
@@ -59,7 +59,7 @@ export function blocks(raw: string[], depth = 0): Block[] {
 /** A code block. */
 function code(info: string, lines: string[]): Part {
   const language = /^[\w+#.-]*/.exec(info)![0];
-  return { tag: 'pre', info: language, children: [{ tag: 'code', attributes: language && { className: 'language-' + language }, children: [lines.map((line) => line + '\n').join('')] }] };
+  return { tag: 'pre', info: language, children: [{ tag: 'code', properties: language && { className: 'language-' + language }, children: [lines.map((line) => line + '\n').join('')] }] };
 }
 
 function indentedCode(lines: string[], from: number): Block | null {
@@ -123,7 +123,7 @@ function list(lines: string[], from: number, depth: number): Block | null {
   // Without blank lines between them items hold no paragraphs, only their text.
   const children = items.map((item) => ({ tag: 'li', children: item.map((child) => (loose || child.tag !== 'p' ? child : { text: child.text! })) }));
   const { number } = first;
-  return { tag: number ? 'ol' : 'ul', attributes: number && +number !== 1 && { start: +number }, children, from, to };
+  return { tag: number ? 'ol' : 'ul', properties: number && +number !== 1 && { start: +number }, children, from, to };
 }
 
 /** Cells of a table row. A pipe after a backslash is text, also inside code. */
@@ -137,7 +137,7 @@ function table(lines: string[], from: number): Block | null {
   const align = cells(delimiters).map((cell) => /:$/.test(cell) ? 'text-align:' + (cell[0] === ':' ? 'center' : 'end') : '');
   if (titles.length !== align.length) return null;
   const to = after(lines, from + 2, (line) => !isBlank(line) && indent(line) < 4 && !INTERRUPTS.test(line));
-  const row = (tag: string, row: string[]): Part => ({ tag: 'tr', children: align.map((style, column) => ({ tag, attributes: { style }, text: row[column] ?? '' })) });
+  const row = (tag: string, row: string[]): Part => ({ tag: 'tr', children: align.map((style, column) => ({ tag, properties: { style }, text: row[column] ?? '' })) });
   const rows = lines.slice(from + 2, to).map((line) => row('td', cells(line)));
   const head = { tag: 'thead', children: [row('th', titles)] };
   return { tag: 'table', children: rows.length ? [head, { tag: 'tbody', children: rows }] : [head], from, to };

@@ -6,10 +6,10 @@ import { chips, h, icon, iconButton, relabel } from './dom.ts';
 import type { DocentChat } from './element.ts';
 import type { Memory } from './memory.ts';
 import { openPreview } from './preview.ts';
-import { asContext, LONGEST, selectedText, watchSelection } from './selection.ts';
+import { LONGEST, selectedText, watchSelection } from './selection.ts';
 import { fill, isRightToLeft, type Strings } from './strings.ts';
 import { pageIsDark, watchTheme } from './theme.ts';
-import { list, text } from './transcript.ts';
+import { list, short, text } from './transcript.ts';
 import { openTurn, type Turn } from './turn.ts';
 
 /** What the server accepts as a question. */
@@ -21,12 +21,6 @@ const ANNOUNCED_MS = 5000;
 /** Turns kept in the page; older ones leave the log, not the conversation. */
 const TURN_LIMIT = 40;
 
-/** What a page has set as properties. */
-export interface Given {
-  texts: Partial<Strings>;
-  examples?: string[];
-}
-
 /** What a chat is made of. */
 export interface Parts {
   shadow: ShadowRoot;
@@ -34,21 +28,20 @@ export interface Parts {
   memory: Memory;
   language: string;
   strings: Strings;
-  given: Given;
   signal: AbortSignal;
 }
 
 /** What its element may ask of a chat. */
 export type Chat = ReturnType<typeof openChat>;
 
-export function openChat(host: DocentChat, { shadow, client, memory, language, strings, given, signal }: Parts) {
+export function openChat(host: DocentChat, { shadow, client, memory, language, strings, signal }: Parts) {
   const attribute = (name: string): string | null => host.getAttribute(name);
   const isPage = attribute('layout') === 'page';
   const selection = attribute('selection');
   let running: AbortController | null = null;
   let conversation: string | undefined;
   let context: string | undefined;
-  let opener: Element | null = null;
+  let opener: HTMLElement | null = null;
   let turns: Turn[] = [];
   let restored = false;
   let following = false;
@@ -60,33 +53,34 @@ export function openChat(host: DocentChat, { shadow, client, memory, language, s
     onkeydown: (event: KeyboardEvent) => {
       if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) submit(event);
     } });
-  const action = iconButton('send', strings.send, (event) => (running ? running.abort() : submit(event)), 'filled');
+  const action = iconButton(strings, 'send', (event) => (running ? running.abort() : submit(event)), 'filled');
   const badge = h('div.badge', { hidden: true });
   const announcer = h('div.unseen', { role: 'status' });
   const panel = h('section.panel', { part: 'panel', role: isPage ? 'region' : 'dialog', hidden: !isPage },
-    h('header', { part: 'header' }, h('span.mark filled', icon('ask')), title, iconButton('fresh', strings.fresh, fresh), !isPage && iconButton('close', strings.close, close)),
+    h('header', { part: 'header' }, h('span.mark filled', icon('ask')), title, iconButton(strings, 'fresh', fresh), !isPage && iconButton(strings, 'close', close)),
     log, h('footer', badge, h('form', { part: 'composer', onsubmit: submit }, field, action), h('small', strings.caution)), announcer);
   const words = h('span');
-  const launcher = h('button.launcher filled', { part: 'launcher', ariaExpanded: 'false', ariaHasPopup: 'dialog', onclick: show }, icon('ask'), words);
-  const root = h('div.root', { lang: language, dir: isRightToLeft(language) ? 'rtl' : 'ltr' }, !isPage && launcher, panel);
-  root.classList.toggle('page', isPage);
+  const launcher = h('button.launcher filled', { part: 'launcher', onclick: show }, icon('ask'), words);
+  const root = h(isPage ? 'div.root page' : 'div.root', { lang: language, dir: isRightToLeft(language) ? 'rtl' : 'ltr' }, !isPage && launcher, panel);
   const preview = openPreview(panel);
-  const turnHost = { strings, preview, retry, ask, follow, grown: stick, rate: (verdict: Parameters<Client['feedback']>[0]) => client.feedback(verdict, signal) };
+  // The page is the chat itself: the book opens beside it.
+  const target = isPage ? '_blank' : '';
+  const turnHost = { strings, preview, target, retry, ask, follow, grown: stick, rate: (verdict: Parameters<Client['feedback']>[0]) => client.feedback(verdict, signal) };
   shadow.append(root);
   signal.addEventListener('abort', () => {
     running?.abort();
     shadow.replaceChildren();
   });
 
-  /** Tells the page. Says whether it did not cancel. */
-  function say(name: string, detail?: unknown, more?: object): boolean {
-    return host.dispatchEvent(Object.assign(new CustomEvent('docent-' + name, { detail, bubbles: true, composed: true, cancelable: true }), more));
+  /** Tells the page; the event has the details as properties too. Says whether it did not cancel. */
+  function say(name: string, detail?: object): boolean {
+    return host.dispatchEvent(Object.assign(new CustomEvent('docent-' + name, { detail, bubbles: true, composed: true, cancelable: true }), detail));
   }
 
   /** Puts the book's title, the button's words and the examples where they show. */
   function names(): void {
     const book = attribute('book');
-    panel.ariaLabel = log.ariaLabel = title.textContent = book ? fill(strings.askBook, { book }) : strings.ask;
+    panel.ariaLabel = log.ariaLabel = title.textContent = book ? fill(strings.askBook, book) : strings.ask;
     words.textContent = attribute('label') || strings.ask;
     if (!turns.length) welcome();
   }
@@ -97,7 +91,7 @@ export function openChat(host: DocentChat, { shadow, client, memory, language, s
   }
 
   function show(): void {
-    opener ??= document.activeElement;
+    opener ??= document.activeElement as HTMLElement | null;
     host.open = true;
     field.focus();
   }
@@ -113,13 +107,16 @@ export function openChat(host: DocentChat, { shadow, client, memory, language, s
     if (!isPage) {
       panel.hidden = !open;
       launcher.hidden = open;
-      launcher.ariaExpanded = String(open);
       memory.opened(open);
     }
     preview.hide();
     if (open) restore();
     else {
-      if (inside) (opener instanceof HTMLElement && opener.isConnected && opener !== host && opener !== document.body ? opener : launcher).focus();
+      if (inside) {
+        launcher.focus();
+        // What opened it may be gone, or nothing that takes the focus: then it stays on the button.
+        opener?.focus();
+      }
       opener = null;
     }
     say(open ? 'open' : 'close');
@@ -134,19 +131,14 @@ export function openChat(host: DocentChat, { shadow, client, memory, language, s
 
   async function load(id: string): Promise<void> {
     const messages = await client.conversation(id, signal);
-    if (signal.aborted || turns.length || running || !messages?.length) return;
+    if (signal.aborted || turns.length || !messages?.length) return;
     remember(id);
-    log.replaceChildren();
     messages.forEach(({ role, content }, index) => {
       if (role !== 'user') return;
       const turn = begin(content);
       const reply = messages[index + 1];
       const answered = reply && reply.role !== 'user';
-      if (answered) {
-        turn.take({ type: 'metadata', message_id: reply.id });
-        turn.take({ type: 'sources', sources: reply.sources });
-        turn.take({ type: 'token', content: reply.content });
-      }
+      if (answered) turn.take({ ...reply, type: 'token', message_id: reply.id });
       turn.finish(!answered || reply.outcome === 'stopped' ? 'stopped' : 'answered');
     });
     scrollTo(log.scrollHeight);
@@ -158,12 +150,12 @@ export function openChat(host: DocentChat, { shadow, client, memory, language, s
   }
 
   function askAbout(marked: string): void {
-    const { text, cut } = asContext(marked);
-    if (!text) return;
-    context = text;
-    badge.replaceChildren(icon('quote'),
-      h('div', h('b', strings.selected), h('span', { dir: 'auto' }, text.slice(0, 200)), cut && h('small', fill(strings.shortened, { count: LONGEST }))),
-      iconButton('close', strings.leave, leave));
+    const about = short(marked, LONGEST);
+    if (!about) return;
+    context = about;
+    badge.replaceChildren(icon('askSelection'),
+      h('div', h('b', strings.selected), h('span', { dir: 'auto' }, about), about.length < marked.trim().length && h('small', fill(strings.shortened, LONGEST))),
+      iconButton(strings, 'leave', leave));
     badge.hidden = false;
     show();
   }
@@ -184,15 +176,14 @@ export function openChat(host: DocentChat, { shadow, client, memory, language, s
   }
 
   async function ask(question: string): Promise<void> {
-    const message = [...question.trim()].slice(0, QUESTION_LIMIT).join('');
+    const message = short(question, QUESTION_LIMIT);
     if (!message || running || signal.aborted) return;
-    if (!turns.length) log.replaceChildren();
-    turns.at(-1)?.retire();
     await run(begin(message, context));
   }
 
   /** Puts a new turn at the end of the log. */
   function begin(question: string, about?: string): Turn {
+    if (!turns.length) log.replaceChildren();
     const turn = openTurn(turnHost, question, about);
     turns.push(turn);
     log.append(turn.root);
@@ -211,7 +202,6 @@ export function openChat(host: DocentChat, { shadow, client, memory, language, s
     const mine = new AbortController();
     running = mine;
     busy();
-    for (const other of turns) other.root.classList.toggle('newest', other === turn);
     following = false;
     // The question goes to the top and its answer grows below it: nothing moves while one reads.
     scrollTo(turn.root.offsetTop - log.offsetTop - 16);
@@ -238,9 +228,9 @@ export function openChat(host: DocentChat, { shadow, client, memory, language, s
   /** Where the reader is: sent with the question, so that the answer can prefer this version and language. */
   function place(): Pick<Question, 'page' | 'version' | 'locale'> {
     if (isPage) return {};
-    // An attribute of ours, else what Docusaurus writes for its search. What is undefined is not sent.
+    // An attribute of ours, else what Docusaurus writes. What is undefined is not sent.
     const told = (name: string): string | undefined =>
-      attribute(name) || document.querySelector<HTMLMetaElement>(`meta[name="docusaurus_${name}"],meta[name="docsearch:${name}"]`)?.content || undefined;
+      attribute(name) || document.querySelector<HTMLMetaElement>(`meta[name=docusaurus_${name}]`)?.content || undefined;
     return { page: location.origin + location.pathname, version: told('version'), locale: told('locale') };
   }
 
@@ -253,13 +243,8 @@ export function openChat(host: DocentChat, { shadow, client, memory, language, s
 
   function follow(event: MouseEvent, url: string): void {
     preview.hide();
-    if (event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
-    if (!say('navigate', null, { url })) event.preventDefault();
-    else if (isPage) {
-      // The page is the chat itself: the book opens beside it.
-      event.preventDefault();
-      window.open(url, '_blank', 'noopener');
-    }
+    if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    if (!say('navigate', { url })) event.preventDefault();
     // On a phone the sheet covers the page that was just asked for.
     if (!isPage && matchMedia('(max-width:40rem)').matches) close();
   }
@@ -282,8 +267,7 @@ export function openChat(host: DocentChat, { shadow, client, memory, language, s
   }
 
   function busy(): void {
-    relabel(action, running ? 'stop' : 'send', running ? strings.stop : strings.send);
-    log.ariaBusy = String(!!running);
+    relabel(action, strings, running ? 'stop' : 'send');
     ready();
   }
 
@@ -303,8 +287,6 @@ export function openChat(host: DocentChat, { shadow, client, memory, language, s
 
   /** Grows the field with its text. */
   function fit(): void {
-    // An empty field shows the placeholder, which reads in the widget's direction; a question in its own.
-    field.dir = field.value ? 'auto' : '';
     field.style.height = 'auto';
     field.style.height = `${field.scrollHeight}px`;
     ready();
@@ -326,8 +308,8 @@ export function openChat(host: DocentChat, { shadow, client, memory, language, s
   /** Up to five questions to begin with. */
   function exampleQuestions(): string[] {
     // What the book speaks of becomes a question in the reader's words; a heading that asks already is one.
-    const topics = listOf(attribute('topics')).map((topic) => (/[?？؟]$/.test(topic) ? topic : fill(strings.about, { topic })));
-    return [given.examples ?? listOf(attribute('examples')), topics, strings.starters.split('|')].find((questions) => questions.length)!.slice(0, 5);
+    const topics = listOf(attribute('topics')).map((topic) => (/[?？؟]$/.test(topic) ? topic : fill(strings.about, topic)));
+    return [listOf(attribute('examples')), topics, strings.starters.split('|')].find((questions) => questions.length)!.slice(0, 5);
   }
 
   /** Escape undoes the smallest thing first: card, answer, selection, panel. */
@@ -352,9 +334,9 @@ export function openChat(host: DocentChat, { shadow, client, memory, language, s
   if (!isPage) {
     const hotkey = (attribute('hotkey') ?? 'i').toLowerCase();
     document.addEventListener('keydown', (event) => {
-      if (hotkey === 'none' || event.key.toLowerCase() !== hotkey || !(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey || event.repeat) return;
+      if (event.key?.toLowerCase() !== hotkey || !(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey || event.repeat) return;
       event.preventDefault();
-      const selected = selection === 'off' ? '' : selectedText(selection);
+      const selected = selection !== 'off' && selectedText(selection);
       if (host.open && shadow.activeElement) close();
       else if (selected) askAbout(selected);
       else show();

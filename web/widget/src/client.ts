@@ -97,7 +97,7 @@ export function openClient(base: string, { fetch, sleep, online }: Surroundings 
       let limit = UNREACHABLE_LIMIT_MS;
       for (let attempt = 0; !signal.aborted; ) {
         let reason: WaitReason = 'unreachable';
-        let seconds = Math.min(2 + attempt * 2, 10);
+        let seconds = Math.min(2 + attempt, 5);
         let gone = false;
         try {
           const { message, last } = seen;
@@ -115,26 +115,22 @@ export function openClient(base: string, { fetch, sleep, online }: Surroundings 
               if (seen.last !== last) attempt = 0;
             }
             if (seen.ended) return;
-          } else if (message) gone = status === 404 || status === 410;
+          } else if (message) gone = status === 404;
           else {
             const body = await response.json().catch(() => null);
             signal.throwIfAborted();
-            const after = parseFloat(headers.get('retry-after')!);
-            const wait = after >= 0 ? after : 5;
+            const wait = parseInt(headers.get('retry-after')!);
+            if (wait >= 0) seconds = wait;
             if (body?.code === 'conversation_not_found' && question.conversation_id) {
               // The server has forgotten it, perhaps with its disk: the question begins a new one.
               question = { ...question, conversation_id: undefined };
               continue;
             }
             // A page instead of JSON is what a host shows while it wakes a sleeping Space, whatever its status.
-            if (body ? status === 503 && [body.code, body.status].includes('starting') : status < 400 || status === 404 || status > 499) {
-              reason = 'starting';
-              seconds = after >= 0 ? after : Math.min(2 + attempt, 5);
-            } else if (status === 429 && wait <= BUSY_LIMIT_S && attempt < 4) {
-              reason = 'busy';
-              seconds = wait;
-            } else {
-              yield { type: 'error', code: text(body?.code) || `http_${status}`, message: text(body?.detail) || text(body?.title) };
+            if (body ? body.code === 'starting' : status < 400 || status === 404 || status > 499) reason = 'starting';
+            else if (status === 429 && seconds <= BUSY_LIMIT_S && attempt < 4) reason = 'busy';
+            else {
+              yield { type: 'error', code: text(body?.code) || `http_${status}`, message: text(body?.detail) };
               return;
             }
           }

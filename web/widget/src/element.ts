@@ -2,7 +2,7 @@
 // import and safe on a server; `define.ts` registers it.
 
 import { dress } from './styles.ts';
-import { openChat, type Chat, type Given } from './chat.ts';
+import { openChat, type Chat } from './chat.ts';
 import { openClient } from './client.ts';
 import { openMemory } from './memory.ts';
 import { en, TRANSLATED, wordsOf, type Strings } from './strings.ts';
@@ -13,7 +13,7 @@ export interface DocentNavigateEvent extends Event {
 }
 
 /** On a server there is no HTMLElement to extend. */
-const Base = (typeof HTMLElement === 'undefined' ? class {} : HTMLElement) as typeof HTMLElement;
+const Base = globalThis.HTMLElement ?? Object;
 
 /**
  * A chat that answers from a book.
@@ -45,7 +45,7 @@ export class DocentChat extends Base {
   /** Where this script was loaded from, when it was a plain script tag: the default server. */
   static scriptOrigin = '';
 
-  #given: Given = { texts: {} };
+  #texts: Partial<Strings> = {};
   #alive?: AbortController;
   #chat: Chat | undefined;
 
@@ -53,7 +53,7 @@ export class DocentChat extends Base {
     const { signal } = (this.#alive = new AbortController());
     const server = this.getAttribute('server') ?? DocentChat.scriptOrigin;
     const client = openClient(server);
-    const { texts } = this.#given;
+    const texts = this.#texts;
     let language = this.getAttribute('lang') || document.documentElement.lang || navigator.language || 'en';
     const translated = TRANSLATED.exec(language)?.[1]?.toLowerCase();
     // All that is shown waits for its words. A page that brings each, as the Docusaurus plugin does, needs no request.
@@ -64,7 +64,7 @@ export class DocentChat extends Base {
     const shadow = this.shadowRoot ?? this.attachShadow({ mode: 'open' });
     dress(shadow, this.nonce!);
     const memory = openMemory(new URL(server || '.', document.baseURI).href);
-    this.#chat = openChat(this, { shadow, client, memory, language, strings: { ...en, ...words, ...texts }, given: this.#given, signal });
+    this.#chat = openChat(this, { shadow, client, memory, language, strings: { ...en, ...words, ...texts }, signal });
   }
 
   disconnectedCallback(): void {
@@ -87,14 +87,13 @@ export class DocentChat extends Base {
 
   /** Replaces single strings, for example `{ask: 'Ask the manual'}`. */
   set texts(texts: Partial<Strings>) {
-    this.#given.texts = texts;
+    this.#texts = texts;
     this.#renew();
   }
 
   /** Questions to begin with. */
   set examples(questions: string[]) {
-    this.#given.examples = questions;
-    this.#chat?.changed('examples');
+    this.setAttribute('examples', JSON.stringify(questions));
   }
 
   get open(): boolean {
@@ -107,8 +106,8 @@ export class DocentChat extends Base {
 
   /** Opens the panel and puts the cursor into the question. */
   show(): void {
-    if (this.#chat) this.#chat.show();
-    else this.open = true;
+    this.open = true;
+    this.#chat?.show();
   }
 
   /** Closes the panel; the focus goes back to where it was. A running answer goes on. */

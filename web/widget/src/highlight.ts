@@ -3,15 +3,10 @@
 
 import { h } from './dom.ts';
 
-const KEYWORDS = /^(?:and|as|async|await|break|case|catch|class|const|continue|def|do|done|elif|else|enum|export|extends|false|fi|finally|fn|for|from|func|function|if|impl|import|in|interface|let|loop|match|mod|mut|new|nil|none|not|null|or|package|pass|private|pub|public|raise|return|self|static|struct|switch|then|this|throw|trait|true|try|type|use|using|var|void|where|while|with|yield)$/i;
-/** After the comment: strings, numbers, words. */
-const REST = /("""[^]*?"""|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`)|(\b\d[\w.]*)|[A-Za-z_]\w*/.source;
+const KEYWORDS = /^(?:and|as|async|await|break|case|catch|class|const|continue|def|do|done|elif|else|enum|export|false|fi|fn|for|from|function|if|import|in|let|match|mut|new|none|not|null|or|private|pub|public|raise|return|self|static|struct|then|this|throw|true|try|type|use|using|var|void|where|while|with|yield)$/i;
+/** Comments of most languages (a `#` begins one only where it cannot be a directive, an attribute or a colour), strings, numbers, words. */
+const PARTS = /(\/\*[^]*?\*\/|(?<!:)\/\/[^\n]*|(?<!\S)#(?=[ !A-Z])[^\n]*)|("""[^]*?"""|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`|\b\d[\w.]*)|[A-Za-z_]\w*/g;
 
-/** Comments of most languages: a `#` begins one only where it cannot be a directive, an attribute or a colour. */
-const COMMENT = /\/\*[^]*?\*\/|(?<!:)\/\/[^\n]*|(?<!\S)#(?=[ !A-Z])[^\n]*/;
-/** Elsewhere two dashes stand before an option. */
-const DASHES = /--[^\n]*/;
-const DASHED = /^(sql|lua|haskell|hs|elm|ada)/i;
 const PLAIN = /^(te?xt|plain|console|output|md|markdown|diff|html|xml)$/i;
 
 /** Longer code stays plain: colours are not worth a dropped frame. */
@@ -21,11 +16,10 @@ const LIMIT = 20_000;
 export function highlight(code: HTMLElement, language: string): void {
   const text = code.textContent!;
   if (!language || PLAIN.test(language) || text.length > LIMIT) return;
-  const parts = new RegExp(`(${(DASHED.test(language) ? DASHES : COMMENT).source})|${REST}`, 'g');
   const nodes: (Node | string)[] = [];
   let last = 0;
-  for (const { 0: whole, 1: comment, 2: string, 3: number, index } of text.matchAll(parts)) {
-    const kind = comment ? 'co' : string ? 'st' : number ? 'nu' : KEYWORDS.test(whole) && 'kw';
+  for (const { 0: whole, 1: comment, 2: literal, index } of text.matchAll(PARTS)) {
+    const kind = comment ? 'co' : literal ? 'li' : KEYWORDS.test(whole) && 'kw';
     if (!kind) continue;
     nodes.push(text.slice(last, index), h(`span.${kind}`, whole));
     last = index + whole.length;

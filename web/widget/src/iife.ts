@@ -8,12 +8,12 @@ if (tag?.src) DocentChat.scriptOrigin = new URL('.', tag.src).href;
 if (!customElements.get('docent-chat')) customElements.define('docent-chat', DocentChat);
 
 function mount(): void {
-  if (!tag || tag.dataset.manual !== undefined || document.querySelector('docent-chat')) return;
+  if (!tag || 'manual' in tag.dataset || document.querySelector('docent-chat')) return;
   const chat = document.createElement('docent-chat');
-  for (const [name, value] of Object.entries(tag.dataset)) chat.setAttribute(name, value ?? '');
-  if (tag.nonce) chat.nonce = tag.nonce;
+  for (const [name, value] of Object.entries(tag.dataset)) chat.setAttribute(name, value!);
+  chat.nonce = tag.nonce;
   document.body.append(chat);
 }
 
-if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', mount);
+if (document.readyState === 'loading') addEventListener('DOMContentLoaded', mount);
 else mount();

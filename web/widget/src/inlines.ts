@@ -1,5 +1,6 @@
 // Reads the inside of a paragraph: emphasis, code, links, line breaks and citation markers, by CommonMark's delimiter
-// algorithm. Total: nothing throws. Raw HTML has no meaning here: it stays text, and of an image only the description stays.
+// algorithm (but its rule of three, which nobody writes). Total: nothing throws. Raw HTML has no meaning here: it stays text,
+// and of an image only the description stays.
 
 import { h } from './dom.ts';
 
@@ -19,8 +20,6 @@ interface Mark {
   glyph: string;
   /** How many of its characters have not paired yet. */
   free: number;
-  /** Length of the whole run, which CommonMark's rule of three looks at; 0 for a bracket. */
-  run: number;
   /** Of a bracket: whether it may open a link. A link cannot hold a link. */
   opens: boolean;
   closes?: boolean;
@@ -32,8 +31,8 @@ type Item = (Node | string | Mark) & Partial<Mark>;
 /** All that is not plain text: escape, line end, code, emphasis, citation, brackets, address, entity. */
 const TOKEN = /\\([\n!-/:-@[-`{-~])|(?<! )( *)\n *|(`+)(?!`)([^]*?[^`])\3(?!`)|`+|(\*+|_+|~~)|\[(\d{1,3})\](?!\()|!?\[|\]|<([a-z][a-z0-9+.-]{1,31}:[^\s<>]*)>|&(?:#\d{1,5}|[a-z]{2,4});/gi;
 /** `(url "title")`. Parentheses in the address must be balanced; one pair inside another is enough. */
-const TARGET = /\(\s*(?:<((?:\\.|[^<>\n\\])*)>|((?:\\\S|[^\\\s()]|\((?:\\\S|[^\\\s()])*\))*))(?:\s+(["'])(?:\\.|(?!\3)[^\\])*\3)?\s*\)/sy;
-const NAMED: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: '\u00a0', copy: '\u00a9' };
+const TARGET = /\(\s*(?:<([^<>\n]*)>|((?:[^\s()]|\([^\s()]*\))*))(?:\s+(["']).*?\3)?\s*\)/sy;
+const NAMED: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: '\u00a0' };
 
 /** The nodes of a paragraph's text. */
 export function inlines(source: string, options: InlineOptions): Pieces {
@@ -57,17 +56,17 @@ export function inlines(source: string, options: InlineOptions): Pieces {
       // An underscore inside a word is part of the word.
       const glyph = run[0]!;
       items.push({
-        glyph, free: run.length, run: run.length,
+        glyph, free: run.length,
         opens: after > 0 && after >= before && (glyph !== '_' || before < 2),
         closes: before > 0 && before >= after && (glyph !== '_' || after < 2),
       });
     } else if (cited) items.push(cited);
     else if (number || whole.endsWith('[')) {
       const glyph = number ? '[' : whole;
-      items.push({ glyph, free: 1, run: 0, opens: true });
+      items.push({ glyph, free: 1, opens: true });
       at = match.index + glyph.length;
     } else if (whole === ']') {
-      const open = items.findLastIndex((item) => item.run === 0);
+      const open = items.findLastIndex(isBracket);
       const bracket = items[open];
       TARGET.lastIndex = at;
       const target = bracket?.opens && TARGET.exec(source);
@@ -76,7 +75,7 @@ export function inlines(source: string, options: InlineOptions): Pieces {
         const words = emphasise(items.splice(open).slice(1));
         if (bracket.glyph === '[') {
           items.push(...link((target[1] ?? target[2]!).replace(/\\([!-/:-@[-`{-~])|&#?\w+;/g, (all, char?: string) => char ?? entity(all)), words, options));
-          for (const item of items) if (item.run === 0) item.opens = false;
+          for (const item of items) if (isBracket(item)) item.opens = false;
         } else items.push(...words);
       } else {
         if (bracket) items[open] = bracket.glyph!;
@@ -91,7 +90,7 @@ export function inlines(source: string, options: InlineOptions): Pieces {
 /** A link, or its words when it may not be followed: then its address is shown as text where the words hide it. */
 function link(url: string, words: Pieces, options: InlineOptions): Pieces {
   const href = options.link?.(url);
-  if (href) return [h('a', { href, rel: 'noopener noreferrer nofollow', target: '_blank' }, ...words)];
+  if (href) return [h('a', { href, rel: 'noreferrer', target: '_blank' }, ...words)];
   return safeUrl(url) && words.join('') !== url ? [...words, ` (${url})`] : words;
 }
 
@@ -111,13 +110,14 @@ const entity = (whole: string): string => NAMED[whole.slice(1, -1)] ?? (whole[1]
 /** What stands beside a run: 0 white space, 1 punctuation, 2 anything else. */
 const weight = (char = ' '): number => (/\s/.test(char) ? 0 : /[\p{P}\p{S}]/u.test(char) ? 1 : 2);
 
+const isBracket = (item: Item): unknown => item.glyph?.includes('[');
+
 /** Resolves runs to emphasis; what does not pair stays text. */
 function emphasise(items: Item[]): Pieces {
   for (let close = 0; close < items.length; close++) {
     const closer = items[close]!;
     if (!closer.closes || !closer.free) continue;
-    const open = items.findLastIndex((item, at) => at < close && item.glyph === closer.glyph && item.opens && item.free &&
-      (!(item.closes || closer.opens) || (item.run! + closer.run!) % 3 > 0 || item.run! % 3 === 0));
+    const open = items.findLastIndex((item, at) => at < close && item.glyph === closer.glyph && item.opens && item.free);
     const opener = items[open];
     if (!opener) continue;
     const width = opener.free! > 1 && closer.free > 1 ? 2 : 1;

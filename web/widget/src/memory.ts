@@ -10,11 +10,12 @@ export type Memory = ReturnType<typeof openMemory>;
 
 export function openMemory(server: string) {
   /** Reads a value, or writes it when one is given. */
-  const kept = (storage: 'sessionStorage' | 'localStorage', suffix: string, value?: string): string => {
+  const kept = (storage: 'session' | 'local', suffix: string, value?: string): string => {
     const key = 'docent:' + server + suffix;
     try {
-      if (value === undefined) return globalThis[storage].getItem(key) ?? '';
-      globalThis[storage].setItem(key, value);
+      const store = globalThis[`${storage}Storage`];
+      if (value === undefined) return store.getItem(key) ?? '';
+      store.setItem(key, value);
     } catch {
       // Refused: nothing is remembered.
     }
@@ -23,20 +24,20 @@ export function openMemory(server: string) {
   const uuid = (id: string | undefined): string | null => (UUID.test(id!) ? id! : null);
   return {
     /** The conversation of this tab: shown again without asking. */
-    current: () => uuid(kept('sessionStorage', '')),
+    current: () => uuid(kept('session', '')),
     /** The conversation of an earlier visit: offered, not forced. */
     last(): string | null {
-      const [id, time] = kept('localStorage', '').split(' ');
-      return Date.now() - Number(time) < LAST_MS ? uuid(id) : null;
+      const [id, time] = kept('local', '').split(' ');
+      return Date.now() - +time! < LAST_MS ? uuid(id) : null;
     },
     /** Whether the panel was open in this tab: it stays open when a site without client-side navigation loads a page. */
-    wasOpen: () => kept('sessionStorage', '#open') === '1',
+    wasOpen: () => kept('session', '#open') === '1',
     /** Remembers whether the panel is open. */
-    opened: (open: boolean) => kept('sessionStorage', '#open', open ? '1' : ''),
+    opened: (open: boolean) => kept('session', '#open', open ? '1' : ''),
     /** The conversation that goes on; without one, the last is neither shown nor offered again. */
     remember(id = ''): void {
-      kept('sessionStorage', '', id);
-      kept('localStorage', '', id && `${id} ${Date.now()}`);
+      kept('session', '', id);
+      kept('local', '', id && `${id} ${Date.now()}`);
     },
   };
 }

@@ -18,7 +18,7 @@ export function openPreview(panel: HTMLElement) {
     stay();
     timer = setTimeout(hide, LEAVE_MS);
   };
-  const card = h('div.preview', { role: 'tooltip', id: 'preview', part: 'preview', dir: 'auto', hidden: true, onmouseenter: stay, onmouseleave: later });
+  const card = h('div.preview', { role: 'tooltip', part: 'preview', dir: 'auto', hidden: true, onmouseenter: stay, onmouseleave: later });
   panel.append(card);
 
   /** Hides the card. Says whether there was one to hide. */
@@ -26,29 +26,24 @@ export function openPreview(panel: HTMLElement) {
     stay();
     const shown = !card.hidden;
     card.hidden = true;
-    panel.querySelector('[aria-describedby]')?.removeAttribute('aria-describedby');
     return shown;
   }
 
   return {
     hide,
-    /** What gives a citation its card: listeners for `h`. */
+    /** What gives a citation its card, for `h`; assistive technology reads the same words as its description. */
     of(source: Source) {
+      const words = source.quote || source.heading;
       const show = ({ currentTarget }: Event): void => {
-        if (!source.quote && !source.heading) return;
-        const anchor = currentTarget as HTMLElement;
-        hide();
-        card.replaceChildren(h('b', titleOf(source)), h('span', source.quote || source.heading));
-        card.hidden = false;
-        anchor.setAttribute('aria-describedby', 'preview');
-        const frame = panel.getBoundingClientRect();
-        const at = anchor.getBoundingClientRect();
-        const { width, height } = card.getBoundingClientRect();
-        const top = at.top - frame.top;
-        card.style.left = `${Math.max(Math.min(at.left - frame.left - 20, frame.width - width - 12), 12)}px`;
-        card.style.top = `${top > height + 12 ? top - height - 8 : top + at.height + 8}px`;
+        stay();
+        card.hidden = !words;
+        card.replaceChildren(h('b', titleOf(source)), h('span', words));
+        const at = (currentTarget as HTMLElement).getBoundingClientRect();
+        const top = at.top - panel.getBoundingClientRect().top;
+        const above = top - card.offsetHeight - 8;
+        card.style.top = `${above > 4 ? above : top + at.height + 8}px`;
       };
-      return { onmouseenter: show, onfocus: show, onmouseleave: later, onblur: hide };
+      return { ariaDescription: words, onmouseenter: show, onfocus: show, onmouseleave: later, onblur: hide };
     },
   };
 }

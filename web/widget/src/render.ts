@@ -11,8 +11,8 @@ export { safeUrl } from './inlines.ts';
 export interface RenderOptions extends InlineOptions {
   /** Added to each heading's level, so that an answer's headings stand below those around it. */
   headingShift?: number;
-  /** Called once for each finished code block, to add a copy button and colours. */
-  code?: (pre: HTMLElement, language: string) => void;
+  /** Called once for each finished code block, to add colours and a copy button; what it returns stands in the text. */
+  code?: (pre: HTMLElement, language: string) => HTMLElement;
 }
 
 /** Words after words mean nothing but themselves: they only make the last text longer. */
@@ -77,10 +77,9 @@ const isProse = (part: Part | string | undefined): boolean =>
 /** A block's nodes; `closed` says that it is finished. */
 function nodes(part: Part | string, closed: boolean, options: RenderOptions): Pieces {
   if (typeof part === 'string') return [part];
-  const { tag, attributes, text, children, info } = part;
+  const { tag, properties, text, children, info } = part;
   const inside = children?.flatMap((child) => nodes(child, closed, options)) ?? inlines(text!, options);
   if (!tag) return inside;
-  const node = h(tag.replace(/\d/, (level) => `${Math.min(6, +level + (options.headingShift ?? 0))}`) as 'pre', attributes, ...inside);
-  if (closed && info !== undefined) options.code?.(node, info);
-  return [node];
+  const node = h(tag.replace(/\d/, (level) => `${Math.min(6, +level + (options.headingShift ?? 0))}`) as 'pre', properties, ...inside);
+  return [(closed && info !== undefined && options.code?.(node, info)) || node];
 }

@@ -10,12 +10,6 @@ export const LONGEST = 8000;
 /** The button waits until the selection rests. */
 const REST_MS = 250;
 
-/** A selection as context: trimmed and cut to what the server accepts. */
-export function asContext(text: string): { text: string; cut: boolean } {
-  const characters = [...text.replace(/\r\n?/g, '\n').replace(/[ \t]+/g, ' ').replace(/\n{3,}/g, '\n\n').trim()];
-  return { text: characters.slice(0, LONGEST).join(''), cut: characters.length > LONGEST };
-}
-
 /** Options of `watchSelection`. */
 export interface SelectionOptions {
   /** Where the button is put. */
@@ -38,7 +32,7 @@ export function watchSelection({ root, label, article, take, signal }: Selection
       const text = selectedText(article);
       button.hidden = true;
       if (text) take(text);
-    } }, icon('quote'), label);
+    } }, icon('askSelection'), label);
   root.append(button);
 
   const update = (): void => {
@@ -46,11 +40,10 @@ export function watchSelection({ root, label, article, take, signal }: Selection
     button.hidden = !selectedText(article) && !button.matches(':focus');
     const range = selectedText(article) && getSelection()!.getRangeAt(0);
     if (!range) return;
-    const { right, top, bottom } = [...range.getClientRects()].at(-1) ?? range.getBoundingClientRect();
-    const { offsetWidth: width, offsetHeight: height } = button;
+    const { right, bottom } = [...range.getClientRects()].at(-1) ?? range.getBoundingClientRect();
     // Below the selection's end: above it a phone shows its own menu.
-    button.style.left = `${Math.min(Math.max(right - width / 2, 8), document.documentElement.clientWidth - width - 8) + scrollX}px`;
-    button.style.top = `${(bottom + 8 + height > innerHeight ? Math.max(top - height - 8, 8) : bottom + 8) + scrollY}px`;
+    button.style.left = `${Math.max(right - button.offsetWidth, 8) + scrollX}px`;
+    button.style.top = `${Math.min(bottom, innerHeight - button.offsetHeight) + 8 + scrollY}px`;
   };
   document.addEventListener('selectionchange', () => {
     clearTimeout(timer);
@@ -62,10 +55,11 @@ export function watchSelection({ root, label, article, take, signal }: Selection
 export function selectedText(article: string | null): string {
   const selection = getSelection();
   const text = String(selection ?? '').trim();
-  if (text.length < SHORTEST) return '';
+  // What is selected in a field is no range of the page.
+  if (text.length < SHORTEST || selection!.isCollapsed) return '';
   const node = selection!.getRangeAt(0).commonAncestorContainer;
   const element = node instanceof Element ? node : node.parentElement;
-  if (!element || element.closest('input, textarea, [contenteditable], docent-chat')) return '';
+  if (!element || element.closest('[contenteditable], docent-chat')) return '';
   const selector = article || 'article, main, [role=main], #content, .content';
   // A page without any of these is all article.
   return !document.querySelector(selector) || element.closest(selector) || element.querySelector(selector) ? text : '';

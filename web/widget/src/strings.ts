@@ -79,12 +79,12 @@ export const en: Strings = {
   bad: 'Bad answer',
   why: 'What was wrong?',
   reasons: 'Wrong|Incomplete|Not what I asked|Bad source',
-  note: 'Anything to add? (optional)',
+  note: 'Anything to add?',
   thanks: 'Thank you.',
   askSelection: 'Ask about this',
   selected: 'Only about the selected text',
   leave: 'Leave the selection',
-  shortened: 'The selection is long; only the first {count} characters are used.',
+  shortened: 'Only the first {count} characters are used.',
   resume: 'Continue the last conversation',
   starters: 'What is this book about?|Where should I start?|Which topics are covered?',
   about: 'What is “{topic}” about?',
@@ -104,7 +104,5 @@ export const wordsOf = (file: unknown): Partial<Strings> =>
 /** Whether a language is written from right to left. */
 export const isRightToLeft = (language: string): boolean => /^(ar|fa|he|ps|sd|ug|ur|yi)\b/i.test(language);
 
-/** Puts values into a string's `{names}`. */
-export function fill(template: string, values: Record<string, string | number>): string {
-  return template.replace(/\{(\w+)\}/g, (whole, key: string) => String(values[key] ?? whole));
-}
+/** Puts a value into a string's `{hole}`. */
+export const fill = (template: string, value: string | number): string => template.replace(/\{\w+\}/, () => String(value));

@@ -9,7 +9,7 @@ const DECLARED: Record<string, boolean> = { dark: true, slate: true, light: fals
 export function isDark(color: string): boolean | null {
   const [red = 0, green = 0, blue = 0, alpha = 1] = (color.match(/[\d.]+/g) ?? []).map(Number);
   if (!/^rgba?\(/.test(color) || alpha < 0.5) return null;
-  return 0.2126 * red + 0.7152 * green + 0.0722 * blue < 110;
+  return 0.2 * red + 0.7 * green + 0.1 * blue < 110;
 }
 
 /** The page's theme now. */
@@ -26,7 +26,7 @@ export function pageIsDark(): boolean {
 /** Calls `changed` when the theme may have changed, until the signal aborts. */
 export function watchTheme(changed: () => void, signal: AbortSignal): void {
   const observer = new MutationObserver(changed);
-  for (const element of [document.documentElement, document.body]) observer.observe(element, { attributeFilter: ['class', 'style', 'data-theme', 'data-md-color-scheme'] });
+  for (const element of [document.documentElement, document.body]) observer.observe(element, { attributes: true });
   signal.addEventListener('abort', () => observer.disconnect());
   matchMedia(DARK).addEventListener('change', changed, { signal });
   // A stylesheet that comes late changes the background without any attribute.

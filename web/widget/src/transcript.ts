@@ -5,9 +5,8 @@
 export interface Source {
   n: number;
   title: string;
-  /** Page address, as the site serves it; with `anchor` it points at the heading. */
+  /** Page address, as the site serves it. */
   url: string;
-  anchor: string;
   /** The sentence that supports the answer. */
   quote: string;
   /** `url` + `#anchor` + text fragment: what a citation opens. */
@@ -41,29 +40,20 @@ export interface Frame {
  * a field name. Comments (`: ping`) and fields we do not use are skipped. Lines may end in LF, CRLF or CR, and
  * `data:` may come without the space. A frame is also closed by the end of the stream: proxies drop the last blank line.
  *
- * The result takes the next bytes, or nothing at the end, and returns the frames they complete, in order.
+ * The result takes the next bytes, or nothing at the end, and returns the frames they complete, in order; those without
+ * data are empty.
  */
 export function sseDecoder(): (bytes?: Uint8Array) => Frame[] {
   const utf8 = new TextDecoder();
   let rest = '';
-  let data: string[] = [];
-  let id: string | undefined;
   return (bytes) => {
-    const frames: Frame[] = [];
     // A carriage return at the very end waits: a line feed may follow.
-    const lines = (rest + utf8.decode(bytes, { stream: !!bytes }) + (bytes ? '' : '\n\n')).split(/\r\n|\n|\r(?=[^])/);
-    rest = lines.pop()!;
-    for (const line of lines) {
-      const [, field, value] = /^([^:]*):? ?([^]*)/.exec(line)!;
-      if (field === 'data') data.push(value!);
-      else if (field === 'id') id = value;
-      else if (!line) {
-        if (data.length) frames.push({ data: data.join('\n'), id });
-        data = [];
-        id = undefined;
-      }
-    }
-    return frames;
+    const frames = (rest + utf8.decode(bytes, { stream: !!bytes }) + (bytes ? '' : '\n\n')).replace(/\r\n|\r(?=[^])/g, '\n').split('\n\n');
+    rest = frames.pop()!;
+    return frames.map((frame) => {
+      const field = (name: string): string[] => frame.split('\n').filter((line) => line.startsWith(name)).map((line) => line.slice(name.length).replace(/^ /, ''));
+      return { id: field('id:')[0], data: field('data:').join('\n') };
+    });
   };
 }
 
@@ -74,9 +64,12 @@ export const list = (value: unknown): any[] => (Array.isArray(value) ? value : [
 /** The named texts of an untrusted value; `names` stand apart by spaces. */
 export const texts = (value: any, names: string): any => Object.fromEntries(names.split(' ').map((name) => [name, text(value?.[name])]));
 
+/** A text without the space around it, and with so many characters at most. */
+export const short = (value: string, limit: number): string => [...value.trim()].slice(0, limit).join('');
+
 /** Sources in the order of their numbers; one without a number gets its place. What has the wrong type is empty. */
 export const readSources = (value: unknown): Source[] => list(value).map((raw, index) =>
-  ({ ...texts(raw, 'title url anchor quote href file heading'), n: Number.isInteger(raw?.n) ? raw.n : index + 1 }));
+  ({ ...texts(raw, 'title url quote href file heading'), n: Number(raw?.n) || index + 1 }));
 
 /**
  * Reads one frame. Broken JSON or a wrong shape is `null`, never an exception: one bad frame must not end an answer. A

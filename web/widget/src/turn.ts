@@ -13,6 +13,8 @@ import type { Preview } from './preview.ts';
 export interface TurnHost {
   readonly strings: Strings;
   readonly preview: Preview;
+  /** Where pages of the book open: here, or in a tab of their own. */
+  readonly target: string;
   /** Asks the same question again in this turn's place. */
   retry(turn: Turn): void;
   ask(question: string): void;
@@ -65,16 +67,10 @@ export function openTurn(host: TurnHost, question: string, context?: string) {
 
   /** Draws one event. Tokens are collected and drawn once a frame. */
   function take(event: Progress): void {
+    if (event.type === 'waiting') return waiting(strings[event.reason], event.seconds);
+    message = event.message_id || message;
+    if (event.sources?.length) sources = event.sources;
     switch (event.type) {
-      case 'waiting':
-        waiting(strings[event.reason], event.seconds);
-        break;
-      case 'metadata':
-        message = event.message_id;
-        break;
-      case 'sources':
-        sources = event.sources!;
-        break;
       case 'token':
         if (!event.content) break;
         waiting();
@@ -88,7 +84,6 @@ export function openTurn(host: TurnHost, question: string, context?: string) {
         notice(event.message!);
         break;
       case 'done':
-        if (event.sources?.length) sources = event.sources;
         finish('answered', event.suggestions);
         break;
       case 'error':
@@ -113,7 +108,6 @@ export function openTurn(host: TurnHost, question: string, context?: string) {
   }
 
   function flush(): void {
-    cancelAnimationFrame(frame);
     frame = 0;
     if (!pending) return;
     markdown.push(pending);
@@ -136,7 +130,7 @@ export function openTurn(host: TurnHost, question: string, context?: string) {
     if (!words) return;
     const shown = h('span');
     const show = (): void => {
-      shown.textContent = fill(words, { seconds: Math.max(0, Math.round(seconds--)) });
+      shown.textContent = fill(words, Math.max(0, seconds--));
     };
     show();
     if (words.includes('{')) tick = setInterval(show, 1000);
@@ -154,7 +148,7 @@ export function openTurn(host: TurnHost, question: string, context?: string) {
   /** A link to a source; a source without an address that may be opened is only text. */
   function leading(source: Source, kind: string, ...parts: (Props | Child)[]): HTMLElement {
     const href = addressOf(source);
-    return href ? h<'a'>(`a.${kind}`, { href, onclick: (event) => host.follow(event, href) }, ...parts) : h<'span'>(`span.${kind}`, ...parts);
+    return href ? h<'a'>(`a.${kind}`, { href, target: host.target, onclick: (event) => host.follow(event, href) }, ...parts) : h<'span'>(`span.${kind}`, ...parts);
   }
 
   /** A link in an answer is a link only when it leads to a page among the sources; others are shown as text. */
@@ -164,28 +158,22 @@ export function openTurn(host: TurnHost, question: string, context?: string) {
     return address && sources.some((source) => page(addressOf(source)) === page(address)) ? address : null;
   }
 
-  function code(pre: HTMLElement, language: string): void {
+  function code(pre: HTMLElement, language: string): HTMLElement {
     pre.tabIndex = 0;
     highlight(pre.firstChild as HTMLElement, language);
-    // The block takes the place of the <pre> once that stands in the text.
-    queueMicrotask(() => {
-      const block = h('div.block', copyButton(() => pre.textContent!));
-      pre.replaceWith(block);
-      block.prepend(pre);
-    });
+    return h('div.block', pre, copyButton(() => pre.textContent!));
   }
 
   function copyButton(words: () => string): HTMLElement {
-    const made = iconButton('copy', strings.copy, () => navigator.clipboard?.writeText(words()).then(() => {
-      relabel(made, 'done', strings.copied);
-      setTimeout(() => relabel(made, 'copy', strings.copy), COPIED_MS);
+    const made = iconButton(strings, 'copy', () => navigator.clipboard?.writeText(words()).then(() => {
+      relabel(made, strings, 'copied');
+      setTimeout(() => relabel(made, strings, 'copy'), COPIED_MS);
     }, () => {}));
     return made;
   }
 
   function sourceList(): void {
-    const once = sources.filter(({ n }, index) => sources.findIndex((other) => other.n === n) === index);
-    if (once.length) answer.append(h('div.sources', h('h4', strings.sources), h('ol', ...once.map((source) => {
+    if (sources.length) answer.append(h('div.sources', h('h4', strings.sources), h('ol', ...sources.map((source) => {
       const where = whereIn(source);
       return h('li', leading(source, 'source', { part: 'source' }, h('small', source.n), h('span', titleOf(source), where && h('small', ' · ' + where))));
     }))));
@@ -193,18 +181,18 @@ export function openTurn(host: TurnHost, question: string, context?: string) {
 
   /** Copy, retry, and a verdict on the answer. */
   function actions(): void {
-    const bar = h('div.actions', text && copyButton(() => text), iconButton('retry', strings.retry, () => host.retry(turn), 'tool again'));
+    const bar = h('div.actions', text && copyButton(() => text), iconButton(strings, 'retry', () => host.retry(turn), 'tool again'));
     answer.append(bar);
     if (!message || state !== 'answered') return;
     const said = h('span', { role: 'status' });
     const rate = async (helpful: boolean, reason?: string, note?: string): Promise<void> => {
       if (!(await host.rate({ message_id: message!, helpful, reason, note }))) return;
-      up.ariaPressed = helpful ? 'true' : null;
-      down.ariaPressed = helpful ? null : 'true';
+      up.ariaPressed = String(helpful);
+      down.ariaPressed = String(!helpful);
       said.textContent = strings.thanks;
     };
-    const up = iconButton('up', strings.good, () => rate(true));
-    const down = iconButton('down', strings.bad, () => {
+    const up = iconButton(strings, 'good', () => rate(true));
+    const down = iconButton(strings, 'bad', () => {
       if (bar.nextElementSibling?.className === 'why') return;
       const why = askWhy(down, (reason, note) => rate(false, reason, note));
       bar.after(why);
@@ -245,10 +233,6 @@ export function openTurn(host: TurnHost, question: string, context?: string) {
     root, question, context, restart, take, finish,
     /** The reader has stopped it, unless it has ended already. */
     stop: () => state || finish('stopped'),
-    /** A newer question was asked: follow-ups and retry belong to the newest turn only. */
-    retire(): void {
-      for (const part of answer.querySelectorAll('.next, .again')) part.remove();
-    },
   };
   restart();
   return turn;
@@ -257,13 +241,11 @@ export function openTurn(host: TurnHost, question: string, context?: string) {
 /** How long a copy button says that it has copied. */
 const COPIED_MS = 1500;
 
-/** Where a source leads, if it may be opened: the quoted sentence, else the heading, else the page. */
-export const addressOf = ({ href, url, anchor }: Source): string | null =>
-  href || url ? safeUrl(href || (anchor && !url.includes('#') ? `${url}#${anchor}` : url), document.baseURI) : null;
+/** Where a source leads, if it may be opened: the quoted sentence, else the page. */
+export function addressOf({ href, url }: Source): string | null {
+  const address = href || url;
+  return address && safeUrl(address, document.baseURI);
+}
 
 /** The headings above a passage, without the page's title, which already stands before them. */
-function whereIn(source: Source): string {
-  const path = source.heading.split(' > ').filter(Boolean);
-  if (path[0] === titleOf(source)) path.shift();
-  return path.join(' › ');
-}
+const whereIn = (source: Source): string => source.heading.split(' > ').filter((part, index) => index || part !== titleOf(source)).join(' › ');

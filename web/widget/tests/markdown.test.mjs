@@ -156,7 +156,7 @@ const CASES = [
   ['an image leaves its description', '![A chart](https://x.example/i.png)', '<p>A chart</p>'],
   ['a closing bracket of a refused link does not stay behind', '[x](javascript:alert(1))', '<p>x</p>', { link: safeUrl }],
   ['a refused link keeps its address as text', '[x](https://e.example/)', '<p>x (https://e.example/)</p>', { link: () => null }],
-  ['parentheses in an address are balanced', '[x](https://e.example/a_(b))', '<p><a href="https://e.example/a_(b)" rel="noopener noreferrer nofollow" target="_blank">x</a></p>'],
+  ['parentheses in an address are balanced', '[x](https://e.example/a_(b))', '<p><a href="https://e.example/a_(b)" rel="noreferrer" target="_blank">x</a></p>'],
   ['an unknown number stays text', 'a [7] b', '<p>a [7] b</p>', { citation: (n) => (n === 1 ? document.createElement('a') : undefined) }],
   ['headings can be shifted below their surroundings', '# A', '<h3>A</h3>', { headingShift: 2 }],
   ['a list may start at any number', '3. a\n4. b', '<ol start="3"><li>a</li><li>b</li></ol>'],

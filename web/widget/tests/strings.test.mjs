@@ -33,4 +33,4 @@ test('a language file is read by place; what is no text is left out', () => {
 });
 
 test('right to left by language', () => assert.deepEqual(['ar', 'ur-PK', 'en', 'es', 'arn'].map(isRightToLeft), [true, true, false, false, false]));
-test('unknown holes stay', () => assert.equal(fill('{a} {b}', { a: 1 }), '1 {b}'));
+test('a value fills the hole as it is', () => assert.equal(fill('Ask {book}.', '$& {x}'), 'Ask $& {x}.'));

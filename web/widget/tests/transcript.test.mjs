@@ -50,7 +50,7 @@ test('a cut stream and its rest make the whole answer', () => {
 });
 
 test('the streamed text is the text of the JSON answer', () => {
-  const text = events([bytesOf('general-answer.sse')]).map(({ event }) => (event.type === 'token' ? event.content : '')).join('');
+  const text = events([bytesOf('general-answer.sse')]).map(({ event }) => (event?.type === 'token' ? event.content : '')).join('');
   assert.equal(text, JSON.parse(readFileSync(folder + 'general-answer.json', 'utf8')).answer);
 });
 
