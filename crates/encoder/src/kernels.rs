@@ -243,7 +243,7 @@ for_each_level! {
     fn round_parts(row: &[f32], size: usize, limit: f32, out: &mut [i16], scales: &mut [f32]);
     fn raise_to_magnitudes(greatest: &mut [f32], row: &[f32]);
     fn round_pairs(a: &[f32], b: &[f32], factors: &[f32], out: &mut [[i16; 2]]);
-    fn softmax_row(scores: &mut [f32], out: &mut [i16]);
+    fn softmax_rows(scores: &mut [f32], stride: usize, count: usize, out: &mut [i16], out_stride: usize);
     fn add_row(total: &mut [f32], row: &[f32]);
     fn to_unit_length(row: &mut [f32]);
 }

@@ -3,7 +3,8 @@
 //! Everything here is plain Rust in one fixed order of operations (sixteen lanes, no fused multiply-add), so that
 //! each compilation, for whatever processor, gives the same bits. `kernels` compiles these functions once for each
 //! level; they are `inline(always)` to take on its instruction set.
-// A lane is an index: it means the same place in several arrays.
+// A lane is an index: it means the same place in several arrays. And loops by index vectorise for each level, where
+// the methods of iterators, compiled without its instructions, stay calls.
 #![allow(clippy::needless_range_loop)]
 
 pub(crate) const LANES: usize = 16;
@@ -48,38 +49,32 @@ fn sum_of(row: &[f32], term: impl Fn(f32) -> f32) -> f32 {
             lanes[lane] += term(block[lane]);
         }
     }
-    for (lane, value) in rest.iter().enumerate() {
-        lanes[lane] += term(*value);
+    // A whole block again, so that the lanes stay in registers.
+    let mut last = [0.0; LANES];
+    last[..rest.len()].copy_from_slice(rest);
+    for lane in 0..LANES {
+        lanes[lane] += if lane < rest.len() { term(last[lane]) } else { 0.0 };
     }
     total(lanes)
 }
 
-/// The greatest of the lanes.
+/// An integer that is greater where the number is, and turns back into its bits in the same way.
+///
+/// The greatest of integers does not depend on their order, so the compiler may take many at once.
 #[inline(always)]
-fn greatest_lane(mut lanes: [f32; LANES]) -> f32 {
-    let mut width = LANES / 2;
-    while width > 0 {
-        for lane in 0..width {
-            lanes[lane] = greatest(lanes[lane + width], lanes[lane]);
-        }
-        width /= 2;
-    }
-    lanes[0]
+fn in_order(bits: u32) -> i32 {
+    let bits = bits as i32;
+    bits ^ ((bits >> 31) as u32 >> 1) as i32
 }
 
+/// The greatest of `row` after `term`, at least `start`.
 #[inline(always)]
-fn greatest_of(row: &[f32], start: f32, term: impl Fn(f32) -> f32) -> f32 {
-    let mut lanes = [start; LANES];
-    let (blocks, rest) = row.as_chunks::<LANES>();
-    for block in blocks {
-        for lane in 0..LANES {
-            lanes[lane] = greatest(term(block[lane]), lanes[lane]);
-        }
+fn greatest_of(row: &[f32], start: f32, term: impl Fn(usize, f32) -> f32) -> f32 {
+    let mut greatest = in_order(start.to_bits());
+    for i in 0..row.len() {
+        greatest = greatest.max(in_order(term(i, row[i]).to_bits()));
     }
-    for (lane, value) in rest.iter().enumerate() {
-        lanes[lane] = greatest(term(*value), lanes[lane]);
-    }
-    greatest_lane(lanes)
+    f32::from_bits(in_order(greatest as u32) as u32)
 }
 
 /// 2 to the power of `x`, for `x` ≤ 127. Relative error below 4e-6, a tenth of a step of a share of 16 bits;
@@ -138,25 +133,25 @@ pub(crate) fn normalise_row(row: &mut [f32], gains: &[f32], offsets: &[f32], eps
     let mean = sum_of(row, |x| x) / count;
     let variance = sum_of(row, |x| (x - mean) * (x - mean)) / count;
     let factor = 1.0 / (variance + eps).sqrt();
-    for ((x, gain), offset) in row.iter_mut().zip(gains).zip(offsets) {
-        *x = (*x - mean) * factor * gain + offset;
+    let (gains, offsets) = (&gains[..row.len()], &offsets[..row.len()]);
+    for i in 0..row.len() {
+        row[i] = (row[i] - mean) * factor * gains[i] + offsets[i];
     }
 }
 
 /// Adds `more` to `row` and normalises.
 #[inline(always)]
 pub(crate) fn add_and_normalise_row(row: &mut [f32], more: &[f32], gains: &[f32], offsets: &[f32], eps: f32) {
-    for (x, y) in row.iter_mut().zip(more) {
-        *x += y;
-    }
+    add_row(row, more);
     normalise_row(row, gains, offsets, eps);
 }
 
 /// Puts the sum of two 8-bit rows with their scales into `out`: a word and its place.
 #[inline(always)]
 pub(crate) fn embed_row(word: &[u8], word_scale: f32, place: &[u8], place_scale: f32, out: &mut [f32]) {
-    for ((out, word), place) in out.iter_mut().zip(word).zip(place) {
-        *out = f32::from(*word as i8) * word_scale + f32::from(*place as i8) * place_scale;
+    let (word, place) = (&word[..out.len()], &place[..out.len()]);
+    for i in 0..out.len() {
+        out[i] = f32::from(word[i] as i8) * word_scale + f32::from(place[i] as i8) * place_scale;
     }
 }
 
@@ -166,27 +161,16 @@ pub(crate) fn embed_row(word: &[u8], word_scale: f32, place: &[u8], place_scale:
 pub(crate) fn round_row(row: &[f32], factors: &[f32], out: &mut [i8]) -> (f32, i32) {
     let (factors, (out, rest)) = (&factors[..row.len()], out.split_at_mut(row.len()));
     rest.fill(0);
-    let (blocks, tail) = row.as_chunks::<LANES>();
-    let (factor_blocks, factor_tail) = factors.as_chunks::<LANES>();
-    let mut lanes = [0.0_f32; LANES];
-    for (x, f) in blocks.iter().zip(factor_blocks) {
-        for lane in 0..LANES {
-            lanes[lane] = greatest((x[lane] * f[lane]).abs(), lanes[lane]);
-        }
-    }
-    for (lane, (x, f)) in tail.iter().zip(factor_tail).enumerate() {
-        lanes[lane] = greatest((x * f).abs(), lanes[lane]);
-    }
-    let greatest = greatest_lane(lanes);
+    let greatest = greatest_of(row, 0.0, |i, x| (x * factors[i]).abs());
     if greatest <= f32::MIN_POSITIVE {
         out.fill(0);
         return (0.0, 0);
     }
     let inverse = BYTE / greatest;
     let mut sum = 0;
-    for ((x, f), out) in row.iter().zip(factors).zip(out.iter_mut()) {
-        let value = to_integer(x * f * inverse) as i8;
-        *out = value;
+    for i in 0..row.len() {
+        let value = to_integer(row[i] * factors[i] * inverse) as i8;
+        out[i] = value;
         sum += i32::from(value);
     }
     (greatest / BYTE, sum)
@@ -203,15 +187,16 @@ pub(crate) fn gelu_row(row: &mut [f32]) {
 /// Rounds each part of `size` values to integers of magnitude at most `limit`, with a scale for each part.
 #[inline(always)]
 pub(crate) fn round_parts(row: &[f32], size: usize, limit: f32, out: &mut [i16], scales: &mut [f32]) {
-    for ((part, out), scale) in row.chunks_exact(size).zip(out.chunks_exact_mut(size)).zip(scales) {
-        let greatest = greatest_of(part, 0.0, f32::abs);
+    for (at, scale) in scales.iter_mut().enumerate().take(row.len() / size) {
+        let (part, out) = (&row[at * size..][..size], &mut out[at * size..][..size]);
+        let greatest = greatest_of(part, 0.0, |_, x| x.abs());
         if greatest <= f32::MIN_POSITIVE {
             out.fill(0);
             *scale = 0.0;
         } else {
             let inverse = limit / greatest;
-            for (x, out) in part.iter().zip(out) {
-                *out = to_integer(x * inverse) as i16;
+            for i in 0..size {
+                out[i] = to_integer(part[i] * inverse) as i16;
             }
             *scale = greatest / limit;
         }
@@ -221,40 +206,68 @@ pub(crate) fn round_parts(row: &[f32], size: usize, limit: f32, out: &mut [i16],
 /// Raises each value of `greatest` to the magnitude of the value in `row`.
 #[inline(always)]
 pub(crate) fn raise_to_magnitudes(greatest: &mut [f32], row: &[f32]) {
-    for (g, x) in greatest.iter_mut().zip(row) {
-        *g = self::greatest(x.abs(), *g);
+    let row = &row[..greatest.len()];
+    for i in 0..row.len() {
+        greatest[i] = self::greatest(row[i].abs(), greatest[i]);
     }
 }
 
 /// Rounds two rows to 16 bits after a factor for each channel, and puts them side by side: `[a, b]` for each.
 #[inline(always)]
 pub(crate) fn round_pairs(a: &[f32], b: &[f32], factors: &[f32], out: &mut [[i16; 2]]) {
-    for (((a, b), factor), out) in a.iter().zip(b).zip(factors).zip(out) {
-        *out = [to_integer(a * factor) as i16, to_integer(b * factor) as i16];
+    let (b, factors, out) = (&b[..a.len()], &factors[..a.len()], &mut out[..a.len()]);
+    for i in 0..a.len() {
+        out[i] = [to_integer(a[i] * factors[i]) as i16, to_integer(b[i] * factors[i]) as i16];
     }
 }
 
-/// Turns scores to the base of two into shares that add up to [`WORD`], as integers. `out` may be longer; the rest
-/// is set to zero.
+/// Turns rows of scores to the base of two into shares that add up to [`WORD`], as integers. A row has `count` scores
+/// at `stride`; its shares are at `out_stride`, and what is left there is set to zero.
+///
+/// Some rows take each step together, so that one row's sum need not be waited for.
 #[inline(always)]
-pub(crate) fn softmax_row(scores: &mut [f32], out: &mut [i16]) {
-    let greatest = greatest_of(scores, f32::MIN, |x| x);
-    for x in scores.iter_mut() {
-        *x = exp2(*x - greatest);
-    }
-    let factor = WORD / sum_of(scores, |x| x);
-    let (out, rest) = out.split_at_mut(scores.len());
-    rest.fill(0);
-    for (x, out) in scores.iter().zip(out) {
-        *out = to_integer(x * factor) as i16;
+pub(crate) fn softmax_rows(
+    scores: &mut [f32],
+    stride: usize,
+    count: usize,
+    out: &mut [i16],
+    out_stride: usize,
+) {
+    /// Enough to fill the wait, few enough to stay in the first cache.
+    const ROWS: usize = 8;
+    let total = scores.len() / stride;
+    let mut first = 0;
+    while first < total {
+        let rows = (total - first).min(ROWS);
+        let (mut tops, mut factors) = ([0.0; ROWS], [0.0; ROWS]);
+        for r in 0..rows {
+            tops[r] = greatest_of(&scores[(first + r) * stride..][..count], f32::MIN, |_, x| x);
+        }
+        for r in 0..rows {
+            let row = &mut scores[(first + r) * stride..][..count];
+            for i in 0..count {
+                row[i] = exp2(row[i] - tops[r]);
+            }
+            factors[r] = WORD / sum_of(row, |x| x);
+        }
+        for r in 0..rows {
+            let row = &scores[(first + r) * stride..][..count];
+            let (out, rest) = out[(first + r) * out_stride..][..out_stride].split_at_mut(count);
+            for i in 0..count {
+                out[i] = to_integer(row[i] * factors[r]) as i16;
+            }
+            rest.fill(0);
+        }
+        first += rows;
     }
 }
 
 /// Adds `row` to `total`.
 #[inline(always)]
 pub(crate) fn add_row(total: &mut [f32], row: &[f32]) {
-    for (t, x) in total.iter_mut().zip(row) {
-        *t += x;
+    let row = &row[..total.len()];
+    for i in 0..total.len() {
+        total[i] += row[i];
     }
 }
 

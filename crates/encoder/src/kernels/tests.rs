@@ -153,10 +153,12 @@ proptest! {
             level.raise_to_magnitudes(&mut magnitudes, &row);
             level.gelu_row(&mut gelu);
             level.add_and_normalise_row(&mut normal, &factors, &factors, &row, 1e-12);
-            let mut shares = vec![0; row.len() + 1];
-            level.softmax_row(&mut scores, &mut shares);
+            // Several rows, the last group not full.
+            let mut shares = vec![1; 10 * (row.len() + 1)];
+            let mut many = row.repeat(10);
+            level.softmax_rows(&mut many, row.len(), row.len() - row.len() / 3, &mut shares, row.len() + 1);
             level.to_unit_length(&mut scores);
-            let bits = [gelu, normal, scores, magnitudes].concat().iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+            let bits = [gelu, normal, scores, many, magnitudes].concat().iter().map(|x| x.to_bits()).collect::<Vec<_>>();
             (bytes, words, rounded, scales, pairs, shares, bits)
         };
         let expected = run(Level::Portable);

@@ -66,7 +66,7 @@ fn shares_add_up_to_one() {
     for count in [1, 2, 15, 16, 33, 256] {
         let mut scores: Vec<f32> = (0..count).map(|i| (i * 29 % 17) as f32 - 40.0).collect();
         let mut shares = vec![-1; count + 1];
-        softmax_row(&mut scores, &mut shares);
+        softmax_rows(&mut scores, count, count, &mut shares, count + 1);
         let total: i32 = shares.iter().map(|share| i32::from(*share)).sum();
         assert!((total - 32_767).unsigned_abs() as usize <= count, "{count} shares add up to {total}");
         assert_eq!(shares[count], 0);

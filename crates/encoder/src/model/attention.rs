@@ -181,9 +181,7 @@ impl Attention {
             out_stride: columns,
         });
         let shares = first(&mut self.shares, rows * pairs * 2);
-        for (scores, shares) in scores.chunks_exact_mut(columns).zip(shares.chunks_exact_mut(pairs * 2)) {
-            level.softmax_row(&mut scores[..tokens], shares);
-        }
+        level.softmax_rows(scores, columns, tokens, shares, pairs * 2);
         // Whole panels go straight to their place; a narrower head goes there by way of a buffer.
         let whole = size == padded_size;
         let (out, out_stride) = if whole {
