@@ -10,8 +10,8 @@ use crate::kernels::{Level, Product, Sides};
 use crate::weights::{Linear, Norm, Pooling, Weights};
 use attention::Attention;
 
-/// Rows that pass through the wide middle of a layer together: few enough to stay in the second cache, enough to
-/// use each byte of weights often.
+/// The least rows that pass through the wide middle of a layer together, where there are as many: few enough to stay
+/// in the second cache, enough to use each byte of weights often.
 const MIDDLE_ROWS: usize = 96;
 
 /// Buffers of one worker, kept from text to text. They grow to the largest batch seen.
@@ -38,14 +38,28 @@ struct Rounded {
 
 impl Rounded {
     /// Rounds `rows`, each `linear.inputs` values at `stride`, as `linear` wants them.
-    fn set(&mut self, level: Level, rows: &[f32], stride: usize, linear: &Linear) {
+    fn set(&mut self, level: Level, rows: &mut [f32], stride: usize, linear: &Linear) {
+        self.set_with(level, rows, stride, linear, |_| {});
+    }
+
+    /// As [`Rounded::set`], each row after `activate`, while it is in the first cache.
+    fn set_with(
+        &mut self,
+        level: Level,
+        rows: &mut [f32],
+        stride: usize,
+        linear: &Linear,
+        activate: impl Fn(&mut [f32]),
+    ) {
         let count = rows.len() / stride;
         self.stride = linear.padded_inputs();
         self.values.resize(self.values.len().max(count * self.stride), 0);
         self.scales.clear();
         self.corrections.clear();
-        for (row, out) in rows.chunks_exact(stride).zip(self.values.chunks_exact_mut(self.stride)) {
-            let (scale, sum) = level.round_row(&row[..linear.inputs], &linear.factors, out);
+        for (row, out) in rows.chunks_exact_mut(stride).zip(self.values.chunks_exact_mut(self.stride)) {
+            let row = &mut row[..linear.inputs];
+            activate(row);
+            let (scale, sum) = level.round_row(row, &linear.factors, out);
             self.scales.push(scale);
             self.corrections.push(128 * sum);
         }
@@ -117,15 +131,14 @@ pub(crate) fn encode(
         rounded.set(level, context, width, &layer.context);
         add_back(level, weights, &layer.context, &layer.context_norm, rounded, wide, hidden);
 
-        for rows in hidden.chunks_mut(MIDDLE_ROWS * width) {
+        // Equal parts: a short last one would read all weights for little.
+        let parts = (tokens / MIDDLE_ROWS).max(1);
+        for rows in hidden.chunks_mut(tokens.div_ceil(parts).max(1) * width) {
             let stride = layer.expand.padded_outputs();
             let middle = first(wide, rows.len() / width * stride);
             rounded.set(level, rows, width, &layer.expand);
             rounded.multiply(level, weights, &layer.expand, middle);
-            for row in middle.chunks_exact_mut(stride) {
-                level.gelu_row(&mut row[..settings.inner]);
-            }
-            rounded.set(level, middle, stride, &layer.contract);
+            rounded.set_with(level, middle, stride, &layer.contract, |row| level.gelu_row(row));
             add_back(level, weights, &layer.contract, &layer.contract_norm, rounded, narrow, rows);
         }
     }
