@@ -64,7 +64,13 @@ unsafe fn tile<const R: usize, const P: usize, const WORDS: bool>(raw: Raw, row:
     unsafe {
         let left = raw.left.add(row * raw.left_stride);
         let right = raw.panels.add(panel * panel_bytes);
+        // Each of the first tiles of rows calls a panel of the next group into the second cache.
+        let next = right.wrapping_add((P + row / ROWS) * panel_bytes);
+        let prefetch = !WORDS && row / ROWS < P;
         for step in 0..raw.steps {
+            if prefetch {
+                _mm_prefetch::<_MM_HINT_T1>(next.wrapping_add(step * PANEL * 4).cast());
+            }
             let mut weights = [_mm512_setzero_si512(); P];
             for p in 0..P {
                 weights[p] = _mm512_loadu_si512(right.add(p * panel_bytes + step * PANEL * 4).cast());
