@@ -17,6 +17,8 @@ mod refusal;
 mod standalone;
 mod suggestions;
 mod support;
+#[cfg(test)]
+mod testing;
 mod verify;
 
 use serde::{Deserialize, Serialize};

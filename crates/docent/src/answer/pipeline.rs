@@ -15,7 +15,7 @@ use super::citations::CitationFilter;
 use super::extractive::{Closeness, Extract, comparable, compose};
 use super::mismatch::mismatch;
 use super::prompt::{book_prompt, selection_prompt};
-use super::refusal::refusal;
+use super::refusal::{NEAREST, SILENT_SELECTION, UNCERTAIN_SELECTION, refusal};
 use super::standalone::{may_lean_back, write_out};
 use super::suggestions::suggestions;
 use super::support::{cited_sources, source};
@@ -137,29 +137,34 @@ impl Run {
         let index = found.index;
         let passages = found.passages;
         let read = found.question;
-        let considered: Vec<Source> = passages.iter().map(|passage| source(passage, &read)).collect();
+        let asked = telling_words(&read, &index);
+        let considered: Vec<Source> = passages.iter().map(|passage| source(passage, &asked)).collect();
         let verdict = if passages.is_empty() { Verdict::OutOfScope } else { found.verdict };
         if verdict != Verdict::Answerable {
-            return self.refuse(verdict, considered, &passages).await;
+            return self.refuse(verdict, &asked, considered, &passages).await;
         }
-        // A model sees for itself that a passage answers something else; quoting cannot. A follow-up with the words that
-        // it leans on behind it is no sentence that could be held against others.
-        let quotes = matches!(self.answerer.generator, Generator::Extractive);
-        if quotes && standalone == self.question.text && mismatch(&read, &passages, &index).is_some() {
-            return self.refuse(Verdict::Uncertain, considered, &passages).await;
+        // A model sees for itself that a passage answers something else; quoting cannot, also when it stands in for a
+        // model. A follow-up with the words that it leans on behind it is no sentence that could be held against others.
+        let misses = standalone == self.question.text && mismatch(&read, &passages, &index).is_some();
+        if matches!(self.answerer.generator, Generator::Extractive) && misses {
+            return self.refuse(Verdict::Uncertain, &asked, considered, &passages).await;
         }
         self.send(AnswerEvent::Sources(considered.clone())).await?;
         let prompt =
             book_prompt(&self.answerer.book, &self.question, &passages, self.answerer.max_answer_tokens);
         match self.write(&prompt, passages.len()).await? {
+            // It was not found, and nothing else was said.
+            Some(Written::Whole { text, refused: true, .. }) if text.trim().is_empty() => {
+                self.say_refusal(Verdict::Uncertain, &asked, considered, &passages).await
+            }
             Some(Written::Whole { text, cited, refused, cut }) => {
                 if !refused {
                     self.verify(&text, &passages).await;
                 }
                 let mut sources = cited_sources(&text, &cited, &passages);
-                if sources.is_empty() && !refused {
-                    // The model forgot to cite: show what it was given.
-                    sources = considered.iter().take(3).cloned().collect();
+                if sources.is_empty() {
+                    // The model did not cite: show what it was given.
+                    sources = considered.iter().take(NEAREST).cloned().collect();
                 }
                 let outcome = if refused { Outcome::Uncertain } else { Outcome::Answered };
                 let next = suggestions(&read, &cited, &passages);
@@ -182,6 +187,9 @@ impl Run {
             Some(Written::Nothing(notice)) => {
                 self.degraded = true;
                 self.send(AnswerEvent::Notice(notice)).await?;
+                if misses {
+                    return self.say_refusal(Verdict::Uncertain, &asked, considered, &passages).await;
+                }
                 self.quote(&read, &passages, &index).await
             }
             None => self.quote(&read, &passages, &index).await,
@@ -257,7 +265,10 @@ impl Run {
         self.send(AnswerEvent::Sources(Vec::new())).await?;
         let prompt = selection_prompt(&self.question, selection, self.answerer.max_answer_tokens);
         match self.write(&prompt, 0).await? {
-            Some(Written::Whole { refused, .. }) => {
+            Some(Written::Whole { mut text, refused, .. }) => {
+                if text.trim().is_empty() {
+                    self.show(&mut text, SILENT_SELECTION.to_owned()).await?;
+                }
                 let outcome = if refused { Outcome::Uncertain } else { Outcome::Answered };
                 self.end(outcome, Vec::new(), Vec::new(), None).await
             }
@@ -273,7 +284,7 @@ impl Run {
         }
     }
 
-    /// Lets the model write; `None` without a model.
+    /// Lets the model write; `None` without a model. A whole text is empty only when the model refused without a word.
     async fn write(&mut self, prompt: &Prompt, known: usize) -> Result<Option<Written>, Gone> {
         let started = tokio::time::timeout_at(self.deadline, self.answerer.generator.generate(prompt)).await;
         let mut deltas = match started {
@@ -327,11 +338,7 @@ impl Run {
                 code: NoticeCode::ModelResting,
                 message: "The model gave an empty answer. Here is what the book says.".into(),
             }),
-            (None, empty, finish) => {
-                if empty {
-                    let words = refusal(Verdict::Uncertain, &[]);
-                    self.show(&mut text, words).await?;
-                }
+            (None, _, finish) => {
                 let cut = finish == Some(FinishReason::MaxTokens);
                 if cut {
                     let message = "The answer was cut at its length limit.".to_owned();
@@ -363,13 +370,14 @@ impl Run {
         let passages = std::slice::from_ref(&passage);
         let closeness = self.closeness(&self.question.text, passages).await;
         let extracts = compose(&self.question.text, passages, &index, &closeness);
-        if extracts.is_empty() {
-            let mut text = String::new();
-            self.show(&mut text, "The marked text does not answer this.".into()).await?;
-            return self.end(Outcome::Uncertain, Vec::new(), Vec::new(), None).await;
+        let misses = extracts.is_empty() || mismatch(&self.question.text, passages, &index).is_some();
+        if misses {
+            let words = if extracts.is_empty() { SILENT_SELECTION } else { UNCERTAIN_SELECTION };
+            self.show(&mut String::new(), words.to_owned()).await?;
         }
         self.show_extracts(&extracts, false).await?;
-        self.end(Outcome::Answered, Vec::new(), Vec::new(), None).await
+        let outcome = if misses { Outcome::Uncertain } else { Outcome::Answered };
+        self.end(outcome, Vec::new(), Vec::new(), None).await
     }
 
     /// Holds the sentences of an answer against the passages.
@@ -408,17 +416,27 @@ impl Run {
     async fn refuse(
         &mut self,
         verdict: Verdict,
+        asked: &str,
         considered: Vec<Source>,
         passages: &[Passage],
     ) -> Result<(), Gone> {
-        let words = refusal(verdict, passages);
-        let cited: Vec<Source> =
-            considered.into_iter().filter(|source| words.contains(&format!("[{}]", source.n))).collect();
-        self.send(AnswerEvent::Sources(cited.clone())).await?;
-        let mut text = String::new();
-        self.show(&mut text, words).await?;
+        let nearest: Vec<Source> = considered.into_iter().take(NEAREST).collect();
+        self.send(AnswerEvent::Sources(nearest.clone())).await?;
+        self.say_refusal(verdict, asked, nearest, passages).await
+    }
+
+    /// The words of a refusal, behind sources that were sent.
+    async fn say_refusal(
+        &mut self,
+        verdict: Verdict,
+        asked: &str,
+        mut nearest: Vec<Source>,
+        passages: &[Passage],
+    ) -> Result<(), Gone> {
+        nearest.truncate(NEAREST);
+        self.show(&mut String::new(), refusal(verdict, asked, passages)).await?;
         let outcome = if verdict == Verdict::OutOfScope { Outcome::OutOfScope } else { Outcome::Uncertain };
-        self.end(outcome, cited, Vec::new(), None).await
+        self.end(outcome, nearest, Vec::new(), None).await
     }
 
     /// Nothing can be searched: neither the book nor the question is to blame.
@@ -481,6 +499,13 @@ impl Run {
     async fn send(&self, event: AnswerEvent) -> Result<(), Gone> {
         self.events.send(event).await.map_err(|_| Gone)
     }
+}
+
+/// The words that say what is asked; all words when none of them does.
+fn telling_words(question: &str, index: &Index) -> String {
+    let terms = index.query_terms(question).into_iter().filter(|term| !term.stop_word);
+    let words: Vec<String> = terms.map(|term| term.text).collect();
+    if words.is_empty() { question.to_owned() } else { words.join(" ") }
 }
 
 /// A marked text as a passage, so that its sentences can be weighed like any others.

@@ -40,6 +40,12 @@ pub(super) fn source(passage: &Passage, claim: &str) -> Source {
     }
 }
 
+/// The sentence of a passage that fits `claim` best, as a reader sees it, in one line; `None` when it is code.
+pub(super) fn spoken(passage: &Passage, claim: &str) -> Option<String> {
+    let sentence = best_sentence(passage, claim).filter(|sentence| sentence.kind != SentenceKind::Code)?;
+    Some(quote(passage, sentence)).filter(|quote| !quote.is_empty())
+}
+
 /// The link that opens the page at this sentence.
 fn link(passage: &Passage, sentence: &Sentence, quote: &str) -> String {
     let content = passage.content.as_str();

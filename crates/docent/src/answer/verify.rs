@@ -194,39 +194,14 @@ fn sentences(text: &str) -> impl Iterator<Item = String> + '_ {
 
 #[cfg(test)]
 mod tests {
-    use corpus::{Chunk, ChunkOptions, chunk_page, read_page};
-    use search::{IndexBuilder, Metadata};
-
     use super::*;
+    use crate::answer::testing::{index, passages};
 
     const PAGE: &str = "# Motors\n\nThe stall torque of the motor is 12 newton metres. It is measured at standstill.\n\n\
                         The gearbox needs oil every 500 hours.\n";
 
     async fn unsupported(answer: &str) -> (usize, Vec<String>) {
-        let page = read_page("motors.md", PAGE);
-        let chunks: Vec<Chunk> = chunk_page(&page, &ChunkOptions::default());
-        let mut builder = IndexBuilder::new(Metadata::default());
-        chunks.iter().for_each(|chunk| builder.push(chunk, &[]));
-        let index = Index::from_bytes(builder.build()).expect("an index");
-        let passages: Vec<Passage> = chunks
-            .iter()
-            .enumerate()
-            .map(|(place, chunk)| Passage {
-                page_before: String::new(),
-                position: 0,
-                n: place + 1,
-                file: chunk.file_path.clone(),
-                title: chunk.title.clone(),
-                heading_path: chunk.heading_path.clone(),
-                url: chunk.url.clone(),
-                anchor: chunk.anchor.clone(),
-                content: chunk.content.clone(),
-                sentences: chunk.sentences.clone(),
-                score: 1.0,
-                similarity: 1.0,
-            })
-            .collect();
-        let support = verify(answer, &passages, &index, &Embedder::None).await;
+        let support = verify(answer, &passages(PAGE), &index(PAGE, "en"), &Embedder::None).await;
         (support.sentences, support.unsupported)
     }
 

@@ -1,9 +1,9 @@
 //! `POST /api/chat`: the order and the fields of the stream, the same as one object, and the front end that exists.
 
-use doubles::{Fault, GeminiDouble, OpenAiDouble, Pace};
+use doubles::{Fault, GeminiDouble, OpenAiDouble, Pace, Planned};
 use serde_json::{Value, json};
 
-use crate::support::{QUESTION, Setup, TestServer};
+use crate::support::{QUESTION, Setup, TestServer, Transcript};
 
 fn keys(value: &Value) -> Vec<&str> {
     value.as_object().expect("an object").keys().map(String::as_str).collect()
@@ -142,6 +142,44 @@ async fn what_the_book_cannot_know_is_refused_without_a_model_call() {
     assert_eq!(done["outcome"], "out_of_scope", "{}", answer.raw);
     assert!(!answer.text().is_empty());
     assert_eq!(gemini.requests().len(), 0, "a refusal costs nothing");
+}
+
+/// A question made of the words of a page that answers something else.
+const LOOKS_ANSWERABLE: &str = "What is the torque of a motor not measured in?";
+
+/// What comes nearest is quoted and cited, under an opening that promises nothing.
+fn check_uncertain(what: &str, answer: &Transcript) {
+    let text = answer.text();
+    assert!(text.starts_with("The book may not answer this."), "{what}: {text}");
+    assert!(text.contains("“The torque of a motor is measured in newton metres.” [1]"), "{what}: {text}");
+    let done = answer.event("done");
+    assert_eq!(done["outcome"], "uncertain", "{what}: {}", answer.raw);
+    assert_eq!(done["sources"][0]["n"], 1, "{what}: {}", answer.raw);
+}
+
+#[tokio::test]
+async fn what_only_looks_answerable_gets_the_nearest_quotes() {
+    let ask = json!({"message": LOOKS_ANSWERABLE});
+    check_uncertain("no model", &TestServer::start().await.ask(&ask).await);
+
+    let gemini = GeminiDouble::start().await;
+    let server = Setup::new().gemini(&gemini).start().await;
+    gemini.answer_next("[0]");
+    check_uncertain("a model without a word for it", &server.ask(&ask).await);
+
+    gemini.answer_next("[0] The book does not say it.");
+    let answer = server.ask(&ask).await;
+    let done = answer.event("done");
+    assert_eq!(
+        (answer.text().as_str(), &done["outcome"]),
+        ("The book does not say it.", &json!("uncertain"))
+    );
+    assert_eq!(done["sources"][0]["anchor"], "torque", "the nearest places come along: {}", answer.raw);
+
+    gemini.plan(Planned::new(Fault::Status { code: 500 }).always());
+    let answer = server.ask(&ask).await;
+    check_uncertain("a model that is away", &answer);
+    assert_eq!(answer.notices(), ["model_resting"]);
 }
 
 #[tokio::test]

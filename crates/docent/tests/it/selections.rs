@@ -143,3 +143,22 @@ async fn without_an_answer_the_extractive_path_stays_inside_as_well() {
         assert!(!answer.text().contains("Zanzibar"), "{selection}: {}", answer.text());
     }
 }
+
+#[tokio::test]
+async fn what_a_marked_text_may_not_answer_is_shown_with_a_warning() {
+    let server = setup().start().await;
+    let text = "The motor of the mill was built by Ida Lorenz.";
+    let answer = server.ask(&body(text, "In what year was the motor of the mill built?")).await;
+    check_strict(&answer);
+    assert_eq!(answer.event("done")["outcome"], "uncertain", "{}", answer.raw);
+    let words = answer.text();
+    assert!(words.starts_with("The marked text may not answer this.") && words.ends_with(text), "{words}");
+
+    let gemini = GeminiDouble::start().await;
+    let server = setup().gemini(&gemini).start().await;
+    gemini.answer_next("[0]");
+    let answer = server.ask(&body(text, "Who sold the motor?")).await;
+    check_strict(&answer);
+    assert_eq!(answer.text(), "The marked text does not answer this.");
+    assert_eq!(answer.event("done")["outcome"], "uncertain", "{}", answer.raw);
+}

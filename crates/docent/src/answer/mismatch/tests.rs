@@ -1,37 +1,12 @@
-use corpus::{ChunkOptions, chunk_page, read_page};
-use search::{IndexBuilder, Metadata};
-
 use super::*;
+use crate::answer::testing::{index, passages};
 
 const PAGE: &str = "# Motors\n\n## Torque\n\nThe large motor of the mill was built in 1912 by Ida Lorenz. It increased the \
     output of the mill rapidly. The small pump was added by her brother. The mill has four gauges. Visitors must not \
     touch the flywheel.\n\n## News of 1950\n\nThe canteen opened its doors.\n";
 
 fn found(language: &str, question: &str) -> Option<Mismatch> {
-    let facts = [("language".to_owned(), language.to_owned())].into();
-    let mut builder = IndexBuilder::new(Metadata { facts, ..Metadata::default() });
-    let chunks = chunk_page(&read_page("motors.md", PAGE), &ChunkOptions::default());
-    chunks.iter().for_each(|chunk| builder.push(chunk, &[]));
-    let index = Index::from_bytes(builder.build()).expect("an index");
-    let passages: Vec<Passage> = chunks
-        .iter()
-        .enumerate()
-        .map(|(place, chunk)| Passage {
-            page_before: String::new(),
-            position: 0,
-            n: place + 1,
-            file: chunk.file_path.clone(),
-            title: chunk.title.clone(),
-            heading_path: chunk.heading_path.clone(),
-            url: chunk.url.clone(),
-            anchor: chunk.anchor.clone(),
-            content: chunk.content.clone(),
-            sentences: chunk.sentences.clone(),
-            score: 1.0,
-            similarity: 1.0,
-        })
-        .collect();
-    mismatch(question, &passages, &index)
+    mismatch(question, &passages(PAGE), &index(PAGE, language))
 }
 
 #[test]
