@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use crate::kernels::Level;
-use crate::model::{self, Scratch};
+use crate::model::{self, Half, Pair, Scratch};
 use crate::tokenizer::Tokenizer;
 use crate::weights::{Checksum, Storage, Weights};
 
@@ -116,7 +116,8 @@ impl Encoder {
         self.tokenizer.encode(text, limit)
     }
 
-    /// Encodes `texts` on up to `threads` threads: `texts.len() × dimensions` values, each row of unit length.
+    /// Encodes `texts` on up to `threads` threads, a single one on up to two: `texts.len() × dimensions` values, each row of
+    /// unit length.
     ///
     /// Texts longer than [`Encoder::max_tokens`] are cut, as the model's reference does; [`Encoder::windows`]
     /// cuts them into parts that fit. The result does not depend
@@ -124,6 +125,9 @@ impl Encoder {
     /// as 1. It is pure computation, about a millisecond for a question and ten for a page of text: call it
     /// outside async threads.
     pub fn encode(&self, texts: &[&str], role: Role, threads: usize) -> Vec<f32> {
+        if let ([text], true) = (texts, threads > 1) {
+            return self.encode_in_halves(text, role);
+        }
         let width = self.dimensions();
         let mut vectors = vec![0.0; texts.len() * width];
         // A few jobs for each thread, so that long texts in one job do not leave the other threads idle.
@@ -131,13 +135,11 @@ impl Encoder {
         let texts_per_job = (texts.len() / (threads * 8)).clamp(1, 32);
         let jobs = Mutex::new(texts.chunks(texts_per_job).zip(vectors.chunks_mut(texts_per_job * width)));
         let work = || {
-            let mut scratch = self.scratch.lock().ok().and_then(|mut kept| kept.pop()).unwrap_or_default();
-            while let Some((texts, vectors)) = jobs.lock().ok().and_then(|mut jobs| jobs.next()) {
-                self.encode_job(texts, role, &mut scratch, vectors);
-            }
-            if let Ok(mut kept) = self.scratch.lock() {
-                kept.push(scratch);
-            }
+            self.with_scratch(|scratch| {
+                while let Some((texts, vectors)) = jobs.lock().ok().and_then(|mut jobs| jobs.next()) {
+                    self.encode_job(texts, role, scratch, vectors);
+                }
+            });
         };
         std::thread::scope(|scope| {
             for _ in 1..threads {
@@ -147,6 +149,43 @@ impl Encoder {
             work();
         });
         vectors
+    }
+
+    /// Encodes one text on two threads, of which the caller's is one.
+    fn encode_in_halves(&self, text: &str, role: Role) -> Vec<f32> {
+        let ids = self.ids(text, role);
+        let mut vector = vec![0.0; self.dimensions()];
+        let pair = Pair::default();
+        let [mine, other] = pair.halves();
+        let work = |half: Half<'_>| {
+            self.with_scratch(|scratch| {
+                let mut rows = Vec::new();
+                model::encode_half(&self.weights, self.level, &ids, &half, scratch, &mut rows);
+                rows
+            })
+        };
+        std::thread::scope(|scope| {
+            let helper = std::thread::Builder::new().name("encoder".to_owned());
+            match helper.spawn_scoped(scope, move || work(other)) {
+                Ok(_) => model::pool(&self.weights, self.level, &work(mine), &mut vector),
+                // The system gives no more threads.
+                Err(_) => self.with_scratch(|scratch| {
+                    let texts = std::slice::from_ref(&ids);
+                    model::encode(&self.weights, self.level, texts, scratch, &mut vector);
+                }),
+            }
+        });
+        vector
+    }
+
+    /// Lends buffers of an earlier call, or new ones.
+    fn with_scratch<T>(&self, work: impl FnOnce(&mut Scratch) -> T) -> T {
+        let mut scratch = self.scratch.lock().ok().and_then(|mut kept| kept.pop()).unwrap_or_default();
+        let made = work(&mut scratch);
+        if let Ok(mut kept) = self.scratch.lock() {
+            kept.push(scratch);
+        }
+        made
     }
 
     /// Cuts `body` at spaces into the fewest parts of about equal length such that each fits the model's window
@@ -194,18 +233,22 @@ impl Encoder {
         }
     }
 
+    /// Token ids of `text` with the prefix of its role, cut to the window.
+    fn ids(&self, text: &str, role: Role) -> Vec<u32> {
+        let (prefix, limit) = (self.prefix(role), self.max_tokens());
+        if prefix.is_empty() {
+            self.tokenizer.encode(text, limit)
+        } else {
+            self.tokenizer.encode(&format!("{prefix}{text}"), limit)
+        }
+    }
+
     fn encode_job(&self, texts: &[&str], role: Role, scratch: &mut Scratch, vectors: &mut [f32]) {
-        let settings = &self.weights.settings;
-        let width = settings.hidden;
-        let prefix = self.prefix(role);
+        let width = self.dimensions();
         let mut batch: Vec<Vec<u32>> = Vec::new();
         let (mut done, mut tokens) = (0, 0);
         for (index, text) in texts.iter().enumerate() {
-            let ids = if prefix.is_empty() {
-                self.tokenizer.encode(text, settings.max_tokens)
-            } else {
-                self.tokenizer.encode(&format!("{prefix}{text}"), settings.max_tokens)
-            };
+            let ids = self.ids(text, role);
             tokens += ids.len();
             batch.push(ids);
             if tokens >= BATCH_TOKENS || index + 1 == texts.len() {

@@ -5,10 +5,12 @@
 //! and to 16 bits for attention.
 
 mod attention;
+mod pair;
 
 use crate::kernels::{Level, Product, Sides};
-use crate::weights::{Linear, Norm, Pooling, Weights};
+use crate::weights::{Layer, Linear, Norm, Pooling, Weights};
 use attention::Attention;
+pub(crate) use pair::{Half, Pair};
 
 /// The least rows that pass through the wide middle of a layer together, where there are as many: few enough to stay
 /// in the second cache, enough to use each byte of weights often.
@@ -101,34 +103,103 @@ pub(crate) fn encode(
     let settings = &weights.settings;
     let width = settings.hidden;
     let tokens: usize = texts.iter().map(Vec::len).sum();
-    let eps = settings.layer_norm_eps;
-    let Scratch { hidden, wide, narrow, rounded, attention } = scratch;
-    let hidden = first(hidden, tokens * width);
-
-    let places = texts.iter().flat_map(|ids| ids.iter().enumerate());
-    for ((place, id), row) in places.zip(hidden.chunks_exact_mut(width)) {
-        let (word, word_scale) = weights.row(&weights.words, *id as usize);
-        let (place, place_scale) = weights.row(&weights.places, place);
-        level.embed_row(word, word_scale, place, place_scale, row);
-        level.normalise_row(row, &weights.embedding_norm.gains, &weights.embedding_norm.offsets, eps);
+    let hidden = first(&mut scratch.hidden, tokens * width);
+    let mut start = 0;
+    for ids in texts {
+        let end = start + ids.len();
+        embed(weights, level, ids, 0, &mut hidden[start * width..end * width]);
+        start = end;
     }
-
     for layer in &weights.layers {
-        // Attention: three projections, then each text by itself, then back to the width of the model.
+        scratch.project(weights, level, layer, tokens);
         let stride = layer.attention.padded_outputs();
-        let projected = first(wide, tokens * stride);
-        rounded.set(level, hidden, width, &layer.attention);
-        rounded.multiply(level, weights, &layer.attention, projected);
-        let context = first(narrow, tokens * width);
+        let context = first(&mut scratch.narrow, tokens * width);
         let mut start = 0;
         for ids in texts {
             let end = start + ids.len();
-            let (projected, context) =
-                (&projected[start * stride..end * stride], &mut context[start * width..end * width]);
-            attention.run(level, settings, projected, stride, context);
+            let projected = &scratch.wide[start * stride..end * stride];
+            let context = &mut context[start * width..end * width];
+            scratch.attention.run(level, settings, projected, stride, 0, context);
             start = end;
         }
-        rounded.set(level, context, width, &layer.context);
+        scratch.finish_layer(weights, level, layer, tokens);
+    }
+    let mut start = 0;
+    for (ids, out) in texts.iter().zip(out.chunks_exact_mut(width)) {
+        let end = start + ids.len();
+        pool(weights, level, &scratch.hidden[start * width..end * width], out);
+        start = end;
+    }
+}
+
+/// Encodes one half of a text's tokens, beside the thread that encodes the other half; then each has all rows of the
+/// last layer in `rows`.
+///
+/// Tokens meet in attention alone: there the two exchange their projections. All else is done row by row, so the bits
+/// are those of [`encode`].
+pub(crate) fn encode_half(
+    weights: &Weights,
+    level: Level,
+    ids: &[u32],
+    half: &Half<'_>,
+    scratch: &mut Scratch,
+    rows: &mut Vec<f32>,
+) {
+    let width = weights.settings.hidden;
+    let mine = half.part(ids.len());
+    let tokens = mine.len();
+    embed(weights, level, &ids[mine.clone()], mine.start, first(&mut scratch.hidden, tokens * width));
+    for layer in &weights.layers {
+        scratch.project(weights, level, layer, tokens);
+        let stride = layer.attention.padded_outputs();
+        half.exchange(&scratch.wide[..tokens * stride], rows);
+        let context = first(&mut scratch.narrow, tokens * width);
+        scratch.attention.run(level, &weights.settings, rows, stride, mine.start, context);
+        scratch.finish_layer(weights, level, layer, tokens);
+    }
+    half.exchange(&scratch.hidden[..tokens * width], rows);
+}
+
+/// The rows of tokens before the first layer; `place` is the first one's.
+fn embed(weights: &Weights, level: Level, ids: &[u32], place: usize, rows: &mut [f32]) {
+    let Norm { gains, offsets } = &weights.embedding_norm;
+    for ((at, id), row) in ids.iter().enumerate().zip(rows.chunks_exact_mut(weights.settings.hidden)) {
+        let (word, word_scale) = weights.row(&weights.words, *id as usize);
+        let (place, place_scale) = weights.row(&weights.places, place + at);
+        level.embed_row(word, word_scale, place, place_scale, row);
+        level.normalise_row(row, gains, offsets, weights.settings.layer_norm_eps);
+    }
+}
+
+/// The vector of a text from the rows of its tokens.
+pub(crate) fn pool(weights: &Weights, level: Level, rows: &[f32], out: &mut [f32]) {
+    let width = weights.settings.hidden;
+    match weights.settings.pooling {
+        Pooling::FirstToken => out.copy_from_slice(&rows[..width]),
+        Pooling::Mean => {
+            out.fill(0.0);
+            rows.chunks_exact(width).for_each(|row| level.add_row(out, row));
+        }
+    }
+    // A mean and a sum point the same way.
+    level.to_unit_length(out);
+}
+
+impl Scratch {
+    /// Query, key and value of each token, into `wide`.
+    fn project(&mut self, weights: &Weights, level: Level, layer: &Layer, tokens: usize) {
+        let width = weights.settings.hidden;
+        let projected = first(&mut self.wide, tokens * layer.attention.padded_outputs());
+        self.rounded.set(level, &mut self.hidden[..tokens * width], width, &layer.attention);
+        self.rounded.multiply(level, weights, &layer.attention, projected);
+    }
+
+    /// All that follows attention, whose result is in `narrow`.
+    fn finish_layer(&mut self, weights: &Weights, level: Level, layer: &Layer, tokens: usize) {
+        let width = weights.settings.hidden;
+        let Self { hidden, wide, narrow, rounded, .. } = self;
+        let hidden = &mut hidden[..tokens * width];
+        rounded.set(level, &mut narrow[..tokens * width], width, &layer.context);
         add_back(level, weights, &layer.context, &layer.context_norm, rounded, wide, hidden);
 
         // Equal parts: a short last one would read all weights for little.
@@ -141,23 +212,6 @@ pub(crate) fn encode(
             rounded.set_with(level, middle, stride, &layer.contract, |row| level.gelu_row(row));
             add_back(level, weights, &layer.contract, &layer.contract_norm, rounded, narrow, rows);
         }
-    }
-
-    let mut start = 0;
-    for (ids, out) in texts.iter().zip(out.chunks_exact_mut(width)) {
-        let end = start + ids.len();
-        match settings.pooling {
-            Pooling::FirstToken => out.copy_from_slice(&hidden[start * width..(start + 1) * width]),
-            Pooling::Mean => {
-                out.fill(0.0);
-                hidden[start * width..end * width]
-                    .chunks_exact(width)
-                    .for_each(|row| level.add_row(out, row));
-            }
-        }
-        // A mean and a sum point the same way.
-        level.to_unit_length(out);
-        start = end;
     }
 }
 

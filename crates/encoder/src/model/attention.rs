@@ -53,13 +53,14 @@ struct Shape {
 
 impl Attention {
     /// `projected`: a row for each token with query, key and value side by side, at `stride`.
-    /// `context`: a row of `hidden` values for each token.
+    /// `context`: a row of `hidden` values for each of the tokens that ask, from `first_query` on.
     pub fn run(
         &mut self,
         level: Level,
         settings: &Settings,
         projected: &[f32],
         stride: usize,
+        first_query: usize,
         context: &mut [f32],
     ) {
         let tokens = projected.len() / stride;
@@ -78,15 +79,8 @@ impl Attention {
         self.round_queries_and_keys(level, shape, projected, stride);
         self.round_values(level, shape, projected, stride);
         for head in 0..shape.heads {
-            for start in (0..tokens).step_by(QUERY_ROWS) {
-                let rows = (tokens - start).min(QUERY_ROWS);
-                self.attend(
-                    level,
-                    shape,
-                    head,
-                    start,
-                    &mut context[start * shape.width..(start + rows) * shape.width],
-                );
+            for (part, context) in context.chunks_mut(QUERY_ROWS * shape.width).enumerate() {
+                self.attend(level, shape, head, first_query + part * QUERY_ROWS, context);
             }
         }
     }
