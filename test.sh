@@ -58,6 +58,9 @@ if wanted eval; then
       eval --set evals/manual --book docs --embedder "$embedder" --floors evals/manual/floors.toml
     DOCENT_DATA_DIR=target/eval cargo run --quiet -- \
       eval --set evals/followups/manual --book docs --embedder "$embedder" --floors evals/followups/floors.toml
+    # Whether the check of answers sees what is invented; no model is asked.
+    DOCENT_DATA_DIR=target/eval cargo run --quiet -- \
+      eval claims --set evals/manual --book docs --embedder "$embedder" --floors evals/manual/floors.toml
   done
   # Sets whose texts are not ours to copy: evals/elsewhere/README.md.
   elsewhere() { # floors set [book]
@@ -70,6 +73,8 @@ if wanted eval; then
     title "scores of the sets in $EVAL_SETS"
     elsewhere anthropic-docs "$EVAL_SETS/anthropic-docs"
     elsewhere squad-dev "$EVAL_SETS/squad-dev"
+    DOCENT_DATA_DIR=target/eval cargo run --quiet -- \
+      eval claims --set "$EVAL_SETS/squad-dev" --embedder local --floors evals/elsewhere/squad-dev.toml
     elsewhere rust-book evals/scope/rust-book "$EVAL_SETS/sites/rust-book"
     elsewhere rust-followups evals/followups/rust-book "$EVAL_SETS/sites/rust-book"
   fi

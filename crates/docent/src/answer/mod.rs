@@ -32,7 +32,7 @@ pub use links::{Around, href, markdown_text, section_href};
 pub use mismatch::{Mismatch, mismatch};
 pub use pipeline::{AnswerStream, Answerer, answer};
 pub use standalone::stand_alone;
-pub use verify::Support;
+pub use verify::{Checker, Support, Weighed};
 
 use crate::conversations::Exchange;
 

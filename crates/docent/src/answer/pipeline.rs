@@ -159,7 +159,7 @@ impl Run {
             }
             Some(Written::Whole { text, cited, refused, cut }) => {
                 if !refused {
-                    self.verify(&text, &passages).await;
+                    self.verify(&read, &text, &passages, &index).await;
                 }
                 let mut sources = cited_sources(&text, &cited, &passages);
                 if sources.is_empty() {
@@ -357,7 +357,7 @@ impl Run {
         let mut cited: Vec<usize> = extracts.iter().map(|extract| extract.n).collect();
         cited.sort_unstable();
         cited.dedup();
-        self.verify(&text, passages).await;
+        self.verify(standalone, &text, passages, index).await;
         let sources = cited_sources(&text, &cited, passages);
         let next = suggestions(standalone, &cited, passages);
         self.end(Outcome::Answered, sources, next, None).await
@@ -381,9 +381,8 @@ impl Run {
     }
 
     /// Holds the sentences of an answer against the passages.
-    async fn verify(&mut self, text: &str, passages: &[Passage]) {
-        let index = self.answerer.retriever.index();
-        self.support = verify(text, passages, &index, &self.answerer.embedder).await;
+    async fn verify(&mut self, question: &str, text: &str, passages: &[Passage], index: &Index) {
+        self.support = verify(question, text, passages, index, &self.answerer.embedder).await;
     }
 
     /// How near each sentence is to the question in meaning. Only the local encoder is asked: it costs nothing.

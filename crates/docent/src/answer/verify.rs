@@ -42,43 +42,86 @@ struct Statement {
     cited: Vec<usize>,
 }
 
-/// Checks every sentence of `answer`. An answer in another language than the book's is not checked: its words cannot
-/// be compared.
+/// A sentence of an answer and how far its sources support it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Weighed {
+    /// The sentence, without markers.
+    pub text: String,
+    /// How far, 0 to 1.
+    pub support: f32,
+}
+
+impl Weighed {
+    /// Whether a reader may take it as what the sources say.
+    pub fn is_supported(&self) -> bool {
+        self.support >= ENOUGH_WORDS
+    }
+}
+
+/// Holds answers to one question against its passages.
+#[derive(Debug)]
+pub struct Checker<'a> {
+    passages: &'a [Passage],
+    words: Vec<HashSet<Term>>,
+    index: &'a Index,
+    embedder: &'a Embedder,
+}
+
+/// Checks every sentence of `answer`.
 pub(super) async fn verify(
+    question: &str,
     answer: &str,
     passages: &[Passage],
     index: &Index,
     embedder: &Embedder,
 ) -> Support {
-    if language(answer).is_some_and(|spoken| spoken != book_language(index)) {
-        return Support::default();
+    let weighed = Checker::new(question, passages, index, embedder).weigh(answer).await;
+    Support {
+        sentences: weighed.len(),
+        unsupported: weighed.into_iter().filter(|one| !one.is_supported()).map(|one| one.text).collect(),
     }
-    let words: Vec<HashSet<Term>> = passages.iter().map(words_of).collect();
-    let mut support = Support::default();
-    for statement in statements(answer) {
-        let telling: Vec<QueryTerm> = index
-            .query_terms(&statement.text)
-            .into_iter()
-            .filter(|term| !term.stop_word && term.text.chars().any(char::is_alphanumeric))
-            .collect();
-        if telling.len() < LEAST_WORDS {
-            continue;
-        }
-        support.sentences += 1;
-        let cites = |passage: &Passage| statement.cited.is_empty() || statement.cited.contains(&passage.n);
-        let sources: Vec<(&Passage, f32)> = passages
-            .iter()
-            .zip(&words)
-            .filter(|(passage, words)| cites(passage) && numbers_occur(&telling, words))
-            .map(|(passage, words)| (passage, share(&telling, words)))
-            .collect();
-        let is_supported = sources.iter().any(|(_, share)| *share >= ENOUGH_WORDS)
-            || means_the_same(&statement.text, &sources, embedder).await;
-        if !is_supported {
-            support.unsupported.push(statement.text);
-        }
+}
+
+impl<'a> Checker<'a> {
+    /// Reads the passages, by which the answers to `question` cite.
+    pub fn new(_question: &str, passages: &'a [Passage], index: &'a Index, embedder: &'a Embedder) -> Self {
+        Self { passages, words: passages.iter().map(words_of).collect(), index, embedder }
     }
-    support
+
+    /// Weighs the sentences of an answer that claim something. An answer in another language than the book's is not
+    /// weighed: its words cannot be compared.
+    pub async fn weigh(&mut self, answer: &str) -> Vec<Weighed> {
+        if language(answer).is_some_and(|spoken| spoken != book_language(self.index)) {
+            return Vec::new();
+        }
+        let mut weighed = Vec::new();
+        for statement in statements(answer) {
+            let telling: Vec<QueryTerm> = self
+                .index
+                .query_terms(&statement.text)
+                .into_iter()
+                .filter(|term| !term.stop_word && term.text.chars().any(char::is_alphanumeric))
+                .collect();
+            if telling.len() < LEAST_WORDS {
+                continue;
+            }
+            let cites =
+                |passage: &Passage| statement.cited.is_empty() || statement.cited.contains(&passage.n);
+            let sources: Vec<(&Passage, f32)> = self
+                .passages
+                .iter()
+                .zip(&self.words)
+                .filter(|(passage, words)| cites(passage) && numbers_occur(&telling, words))
+                .map(|(passage, words)| (passage, share(&telling, words)))
+                .collect();
+            let mut support = sources.iter().map(|(_, share)| *share).fold(0.0, f32::max);
+            if support < ENOUGH_WORDS && means_the_same(&statement.text, &sources, self.embedder).await {
+                support = ENOUGH_WORDS;
+            }
+            weighed.push(Weighed { text: statement.text, support });
+        }
+        weighed
+    }
 }
 
 fn words_of(passage: &Passage) -> HashSet<Term> {
@@ -201,7 +244,7 @@ mod tests {
                         The gearbox needs oil every 500 hours.\n";
 
     async fn unsupported(answer: &str) -> (usize, Vec<String>) {
-        let support = verify(answer, &passages(PAGE), &index(PAGE, "en"), &Embedder::None).await;
+        let support = verify("", answer, &passages(PAGE), &index(PAGE, "en"), &Embedder::None).await;
         (support.sentences, support.unsupported)
     }
 

@@ -1,5 +1,7 @@
 //! `docent eval`: retrieval and refusal on a question set.
 
+mod claims;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -75,6 +77,8 @@ enum Other {
     Fit(FitArguments),
     /// Measure several sets at once, as one table and one page
     Report(ReportArguments),
+    /// Measure whether the check of answers against their sources sees what is invented
+    Claims(claims::ClaimsArguments),
     /// Draft a set from a book's headings, for its author to correct
     Init(InitArguments),
 }
@@ -144,6 +148,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.other {
         Some(Other::Fit(fit)) => run_fit(fit).await,
         Some(Other::Report(report)) => run_report(report).await,
+        Some(Other::Claims(arguments)) => claims::run(arguments).await,
         Some(Other::Init(init)) => {
             let book = Opened::new(&init.book, &init.how).await?;
             let written = draft(book.subject(), &init.set, init.questions)?;
@@ -380,7 +385,7 @@ async fn measure(arguments: Arguments) -> anyhow::Result<()> {
         print(&scores);
     }
     let short = match &arguments.floors {
-        Some(floors) => shortfalls(floors, embedder.name(), &scores).map_err(anyhow::Error::msg)?,
+        Some(floors) => shortfalls(floors, embedder.name(), &scores.figures()).map_err(anyhow::Error::msg)?,
         None => Vec::new(),
     };
     if let Some(path) = &arguments.junit {

@@ -8,21 +8,22 @@
 
 use std::path::Path;
 
-use super::Scores;
+use super::Figure;
 
-/// Checks `scores` against the table of their embedder in `file` and returns what falls short, one line a measure.
+/// Checks `figures` against a table in `file` and returns what falls short, one line a measure. `table` is the name of an
+/// embedder, with a prefix such as `claims.` for a table inside another one.
 ///
 /// # Errors
 /// When the file cannot be read or names something that is not measured; the message says which.
-pub fn shortfalls(file: &Path, embedder: &str, scores: &Scores) -> Result<Vec<String>, String> {
+pub fn shortfalls(file: &Path, table: &str, figures: &[Figure]) -> Result<Vec<String>, String> {
     let text = fs_err::read_to_string(file).map_err(|error| error.to_string())?;
     let wrong = |what: String| format!("{}: {what}", file.display());
     let tables: toml::Table =
         text.parse().map_err(|error: toml::de::Error| wrong(error.message().to_owned()))?;
-    let Some(toml::Value::Table(floors)) = tables.get(embedder) else {
-        return Err(wrong(format!("has no table [{embedder}]")));
+    let floors = table.split('.').try_fold(&tables, |inside, name| inside.get(name)?.as_table());
+    let Some(floors) = floors else {
+        return Err(wrong(format!("has no table [{table}]")));
     };
-    let figures = scores.figures();
     let mut short = Vec::new();
     for (name, limit) in floors {
         let limit = match limit {

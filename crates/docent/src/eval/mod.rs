@@ -4,6 +4,7 @@
 //! that the set judges, and scored. Layout of a set: see [`set`].
 
 mod answers;
+mod claims;
 mod compare;
 mod corpus;
 mod draft;
@@ -30,6 +31,7 @@ use crate::conversations::Exchange;
 use crate::retrieve::{
     Calibration, Embedder, PassageLimits, Query, Retrieval, Retriever, SharedIndex, Verdict, retrieve,
 };
+pub use claims::{Claim, Claims, ClaimsMeasurement, Group, Kind, KindScore, claims};
 pub use compare::{Comparison, compare};
 pub use corpus::Subject;
 use corpus::{Corpus, build, id_of};

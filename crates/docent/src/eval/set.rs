@@ -38,6 +38,9 @@ pub struct SetQuery {
     /// Texts of which an answer must contain one; empty when the set has none.
     #[serde(default)]
     pub answers: Vec<String>,
+    /// What the set's author would answer.
+    #[serde(default)]
+    pub answer: Option<String>,
     /// How it is asked: `direct`, `paraphrase`, `out-of-scope`, `adversarial` …
     #[serde(default)]
     style: Option<String>,
