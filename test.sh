@@ -58,6 +58,8 @@ if wanted eval; then
       eval --set evals/manual --book docs --embedder "$embedder" --floors evals/manual/floors.toml
     DOCENT_DATA_DIR=target/eval cargo run --quiet -- \
       eval --set evals/followups/manual --book docs --embedder "$embedder" --floors evals/followups/floors.toml
+    DOCENT_DATA_DIR=target/eval cargo run --quiet -- \
+      eval --set evals/on-a-page/manual --book docs --embedder "$embedder" --floors evals/on-a-page/floors.toml
     # Whether the check of answers sees what is invented; no model is asked.
     DOCENT_DATA_DIR=target/eval cargo run --quiet -- \
       eval claims --set evals/manual --book docs --embedder "$embedder" --floors evals/manual/floors.toml

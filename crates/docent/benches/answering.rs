@@ -132,6 +132,7 @@ fn turn(bencher: Bencher<'_, '_>) {
                 subject: Subject::Book,
                 version: None,
                 locale: None,
+                page: None,
                 notices: Vec::new(),
             };
             let mut reader = turns.begin(answerer, &conversations, asked, permit);

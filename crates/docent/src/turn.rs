@@ -49,6 +49,8 @@ pub struct Asked {
     pub version: Option<String>,
     /// Locale that the reader looks at.
     pub locale: Option<String>,
+    /// URL of the page that the reader looks at.
+    pub page: Option<String>,
     /// What the reader should know before the answer begins.
     pub notices: Vec<Notice>,
 }
@@ -349,6 +351,7 @@ impl Turn {
             history,
             version: asked.version,
             locale: asked.locale,
+            page: asked.page,
         };
         let began = Timestamp::now();
         // Writers queue for the store; the first word need not wait in that queue.

@@ -10,6 +10,7 @@ use search::Index;
 use tokio::time::Instant;
 
 use super::{Source, Support};
+use crate::retrieve::Whole;
 
 /// Text that all kept answers may have together, in bytes; the oldest go first.
 const BYTES: usize = 8 * 1024 * 1024;
@@ -24,6 +25,8 @@ const PIECE: usize = 48;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     pub(super) question: String,
+    pub(super) page: Option<String>,
+    pub(super) whole: Option<Whole>,
     pub(super) version: Option<String>,
     pub(super) locale: Option<String>,
 }
@@ -134,7 +137,11 @@ impl State {
 fn size_bytes(key: &Key, kept: &Kept) -> usize {
     let sources = kept.considered.iter().chain(&kept.sources);
     let sources: usize = sources.map(|source| 256 + source.quote.len() + source.href.len()).sum();
-    key.question.len() + kept.text.len() + sources
+    let page = match &key.whole {
+        Some(Whole::Page(page)) => page.len(),
+        _ => key.page.as_ref().map_or(0, String::len),
+    };
+    key.question.len() + page + kept.text.len() + sources
 }
 
 /// The text in pieces as a model would send them: cut behind spaces, all of it, in order.
@@ -156,7 +163,7 @@ mod tests {
     use super::*;
 
     fn key(question: &str) -> Key {
-        Key { question: question.to_owned(), version: None, locale: None }
+        Key { question: question.to_owned(), page: None, whole: None, version: None, locale: None }
     }
 
     fn kept(text: &str) -> Kept {

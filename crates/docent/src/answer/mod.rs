@@ -6,11 +6,13 @@
 
 mod cache;
 mod citations;
+mod digest;
 mod extractive;
 mod generator;
 mod language;
 mod links;
 mod mismatch;
+mod overview;
 mod pipeline;
 mod prompt;
 mod refusal;
@@ -31,7 +33,7 @@ pub use language::language;
 pub use links::{Around, href, markdown_text, section_href};
 pub use mismatch::{Mismatch, mismatch};
 pub use pipeline::{AnswerStream, Answerer, answer};
-pub use standalone::stand_alone;
+pub use standalone::query;
 pub use verify::{Checker, Support, Weighed};
 
 use crate::conversations::Exchange;
@@ -49,6 +51,8 @@ pub struct Question {
     pub version: Option<String>,
     /// Locale that the reader looks at.
     pub locale: Option<String>,
+    /// URL of the page that the reader looks at.
+    pub page: Option<String>,
 }
 
 /// What a question is about.

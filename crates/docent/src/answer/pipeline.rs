@@ -12,9 +12,10 @@ use tracing::Instrument;
 
 use super::cache::{AnswerCache, Kept, Key, pieces};
 use super::citations::CitationFilter;
+use super::digest::digest;
 use super::extractive::{Closeness, Extract, comparable, compose};
 use super::mismatch::mismatch;
-use super::prompt::{book_prompt, selection_prompt};
+use super::prompt::{book_prompt, selection_prompt, setting};
 use super::refusal::{NEAREST, SILENT_SELECTION, UNCERTAIN_SELECTION, refusal};
 use super::standalone::{may_lean_back, write_out};
 use super::suggestions::suggestions;
@@ -22,7 +23,7 @@ use super::support::{cited_sources, source};
 use super::verify::{Support, verify};
 use super::{
     AnswerEvent, Ending, Failure, Generator, Notice, NoticeCode, Outcome, Question, Source, Subject,
-    TokenUsage, stand_alone,
+    TokenUsage, query,
 };
 use crate::providers::{Delta, FinishReason, Prompt, ProviderError};
 use crate::retrieve::{
@@ -122,14 +123,17 @@ impl Run {
     }
 
     async fn about_the_book(&mut self) -> Result<(), Gone> {
-        let standalone = stand_alone(&self.question.text, &self.question.history);
-        let key = self.key(&standalone);
+        let Question { text, history, page, .. } = &self.question;
+        let asked = query(text, history, page.as_deref());
+        let key = self.key(&asked);
         // What is searched, by which kept answers are told apart; hits of Qdrant come with a small index of their own.
         let book = self.answerer.retriever.index();
         if let Some(kept) = key.as_ref().and_then(|key| self.answerer.cache.get(key, &book)) {
             return self.say_again(kept).await;
         }
-        let (standalone, found) = self.look_up(standalone).await;
+        let page = asked.page.clone();
+        let (standalone, found) = self.look_up(asked).await;
+        let (whole, is_whole) = (found.whole.clone(), found.whole.is_some());
         self.degraded |= found.degraded.is_some();
         if let Some(unavailable) = &found.unavailable {
             return self.cannot_search(unavailable.for_readers()).await;
@@ -144,14 +148,18 @@ impl Run {
             return self.refuse(verdict, &asked, considered, &passages).await;
         }
         // A model sees for itself that a passage answers something else; quoting cannot, also when it stands in for a
-        // model. A follow-up with the words that it leans on behind it is no sentence that could be held against others.
-        let misses = standalone == self.question.text && mismatch(&read, &passages, &index).is_some();
+        // model. A question with words behind it, of the conversation or of the page, is no sentence that could be held
+        // against others.
+        let is_plain = !is_whole && page.is_none();
+        let misses =
+            is_plain && standalone == self.question.text && mismatch(&read, &passages, &index).is_some();
         if matches!(self.answerer.generator, Generator::Extractive) && misses {
             return self.refuse(Verdict::Uncertain, &asked, considered, &passages).await;
         }
         self.send(AnswerEvent::Sources(considered.clone())).await?;
-        let prompt =
-            book_prompt(&self.answerer.book, &self.question, &passages, self.answerer.max_answer_tokens);
+        let setting = setting(whole.as_ref(), page.as_deref(), &passages);
+        let (title, most) = (&self.answerer.book, self.answerer.max_answer_tokens);
+        let prompt = book_prompt(title, &self.question, setting.as_deref(), &passages, most);
         match self.write(&prompt, passages.len()).await? {
             // It was not found, and nothing else was said.
             Some(Written::Whole { text, refused: true, .. }) if text.trim().is_empty() => {
@@ -190,26 +198,28 @@ impl Run {
                 if misses {
                     return self.say_refusal(Verdict::Uncertain, &asked, considered, &passages).await;
                 }
-                self.quote(&read, &passages, &index).await
+                self.quote(&read, is_whole, &passages, &index).await
             }
-            None => self.quote(&read, &passages, &index).await,
+            None => self.quote(&read, is_whole, &passages, &index).await,
         }
     }
 
     /// What was looked for, and what was found. A follow-up is written out by the model, when there is one, while the words
     /// of the conversation are looked for; what the model says too late or wrongly is not missed.
-    async fn look_up(&mut self, standalone: String) -> (String, Retrieval) {
+    async fn look_up(&mut self, asked: Query) -> (String, Retrieval) {
+        let standalone = asked.text.clone();
         let writes_out = self.answerer.writes_out
+            && asked.whole.is_none()
             && !self.question.history.is_empty()
             && may_lean_back(&self.question.text);
         if !writes_out {
-            let found = self.search(&standalone).await;
+            let found = self.search(asked).await;
             return (standalone, found);
         }
         let written = write_out(&self.answerer.generator, &self.question);
         // Each search costs a call to a provider's embedder: then only one is made.
         let (written, found) = if self.answerer.embedder.is_free() {
-            let (written, found) = tokio::join!(written, self.search(&standalone));
+            let (written, found) = tokio::join!(written, self.search(asked.clone()));
             (written, Some(found))
         } else {
             (written.await, None)
@@ -219,33 +229,32 @@ impl Run {
                 self.usage = usage;
                 let found = match found {
                     Some(found) if text == standalone => found,
-                    _ => self.search(&text).await,
+                    _ => self.search(Query { text: text.clone(), ..asked }).await,
                 };
                 (text, found)
             }
             (None, Some(found)) => (standalone, found),
             (None, None) => {
-                let found = self.search(&standalone).await;
+                let found = self.search(asked).await;
                 (standalone, found)
             }
         }
     }
 
-    async fn search(&self, text: &str) -> Retrieval {
-        let query = Query {
-            text: text.to_owned(),
-            version: self.question.version.clone(),
-            locale: self.question.locale.clone(),
-        };
+    async fn search(&self, asked: Query) -> Retrieval {
+        let Question { version, locale, .. } = &self.question;
+        let query = Query { version: version.clone(), locale: locale.clone(), ..asked };
         retrieve(&self.answerer.retriever, &self.answerer.embedder, &query, self.answerer.limits).await
     }
 
     /// Names a question whose answer may be kept: a model writes it, and nothing but the book decides what it is.
-    fn key(&self, standalone: &str) -> Option<Key> {
+    fn key(&self, asked: &Query) -> Option<Key> {
         let Question { history, version, locale, .. } = &self.question;
         let written = !matches!(self.answerer.generator, Generator::Extractive);
         (written && history.is_empty()).then(|| Key {
-            question: standalone.trim().to_owned(),
+            question: asked.text.trim().to_owned(),
+            page: asked.page.clone(),
+            whole: asked.whole.clone(),
             version: version.clone(),
             locale: locale.clone(),
         })
@@ -350,9 +359,19 @@ impl Run {
     }
 
     /// The extractive answer over the found passages.
-    async fn quote(&mut self, standalone: &str, passages: &[Passage], index: &Index) -> Result<(), Gone> {
-        let closeness = self.closeness(standalone, passages).await;
-        let extracts = compose(standalone, passages, index, &closeness);
+    async fn quote(
+        &mut self,
+        standalone: &str,
+        is_whole: bool,
+        passages: &[Passage],
+        index: &Index,
+    ) -> Result<(), Gone> {
+        let extracts = if is_whole {
+            digest(passages)
+        } else {
+            let closeness = self.closeness(standalone, passages).await;
+            compose(standalone, passages, index, &closeness)
+        };
         let text = self.show_extracts(&extracts, true).await?;
         let mut cited: Vec<usize> = extracts.iter().map(|extract| extract.n).collect();
         cited.sort_unstable();

@@ -6,13 +6,43 @@ use std::fmt::Write as _;
 
 use super::{Question, Subject};
 use crate::providers::{Prompt, PromptRole, PromptTurn};
-use crate::retrieve::Passage;
+use crate::retrieve::{Passage, Whole, is_same_page};
 
 /// Earlier answers are given to the model up to this many characters.
 const HISTORY_CHARS: usize = 800;
 
+/// What a model must know about where a question was asked, in one line; `None` when its words say all. `whole` is what was
+/// asked about as a whole, `page` the URL of the page that is meant.
+pub(super) fn setting(whole: Option<&Whole>, page: Option<&str>, passages: &[Passage]) -> Option<String> {
+    let titled = |url: &str| {
+        let passage = passages.iter().find(|passage| is_same_page(&passage.url, url))?;
+        Some(format!("the page \"{}\"", attribute(&passage.title)))
+    };
+    match (whole, page) {
+        (Some(Whole::Page(url)), _) => {
+            let page = titled(url)?;
+            Some(format!(
+                "The reader looks at {page}. The passages are what its sections begin with, in order."
+            ))
+        }
+        (Some(Whole::Book | Whole::Beginning), _) => {
+            Some("The passages are what the parts of the book begin with, in order.".to_owned())
+        }
+        (None, Some(url)) => {
+            Some(format!("The reader looks at {}; the question may point at what it is about.", titled(url)?))
+        }
+        (None, None) => None,
+    }
+}
+
 /// The prompt for a question about the book.
-pub(super) fn book_prompt(book: &str, question: &Question, passages: &[Passage], max_tokens: u32) -> Prompt {
+pub(super) fn book_prompt(
+    book: &str,
+    question: &Question,
+    setting: Option<&str>,
+    passages: &[Passage],
+    max_tokens: u32,
+) -> Prompt {
     let system = format!(
         "You are Docent, a guide who answers readers' questions about the book \"{}\".\n\
          Rules:\n\
@@ -37,6 +67,9 @@ pub(super) fn book_prompt(book: &str, question: &Question, passages: &[Passage],
             attribute(&place),
             contained(&passage.content)
         );
+    }
+    if let Some(setting) = setting {
+        let _ = writeln!(text, "{setting}");
     }
     let _ = write!(text, "<question>\n{}\n</question>", contained(&question.text));
     let mut turns = history(question);

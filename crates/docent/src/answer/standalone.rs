@@ -5,7 +5,9 @@ mod model;
 use std::collections::HashSet;
 
 use super::language::language;
+use super::overview::{beside_the_page, whole};
 use crate::conversations::Exchange;
+use crate::retrieve::Query;
 pub(super) use model::write_out;
 
 /// Words that point back at what was said before.
@@ -24,6 +26,23 @@ const SHORT: usize = 12;
 
 /// At most this many words are no question of their own.
 const FRAGMENT: usize = 2;
+
+/// What is looked for when a reader asks `question`, anywhere in the book. `page` is the URL of the page that the reader
+/// looks at: it is meant where the question names it ("this page"), or points at something that nobody has named.
+pub fn query(question: &str, history: &[Exchange], page: Option<&str>) -> Query {
+    // What stands behind the path is not what the page is.
+    let page =
+        page.map(|page| page.split(['?', '#']).next().unwrap_or_default()).filter(|page| !page.is_empty());
+    if let Some(whole) = whole(question, history, page) {
+        return Query { text: question.to_owned(), whole: Some(whole), ..Query::default() };
+    }
+    let page = page.map(str::to_owned);
+    if let Some(text) = beside_the_page(question).filter(|_| page.is_some()) {
+        return Query { text: stand_alone(&text, history), page, ..Query::default() };
+    }
+    let page = page.filter(|_| history.is_empty() && leans_back(question));
+    Query { text: stand_alone(question, history), page, ..Query::default() }
+}
 
 /// The question as it would be asked first in a conversation.
 ///

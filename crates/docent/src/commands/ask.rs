@@ -30,6 +30,9 @@ pub(super) struct Arguments {
     /// Only this locale
     #[arg(long)]
     locale: Option<String>,
+    /// The page that the question is asked on
+    #[arg(long, value_name = "URL")]
+    page: Option<String>,
     /// Print one JSON object at the end instead of streaming
     #[arg(long)]
     json: bool,
@@ -46,6 +49,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         subject: arguments.selection.map_or(Subject::Book, Subject::Selection),
         version: arguments.version,
         locale: arguments.locale,
+        page: arguments.page,
         ..Question::default()
     };
     let mut events = answer(&answerer, question);

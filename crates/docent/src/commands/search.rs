@@ -38,7 +38,12 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let config = load_config(arguments.index.book.as_ref().and_then(BookSource::folder))?;
     log::start(&config);
     let answerer = open(&config, &arguments.index).await?;
-    let query = Query { text: arguments.query, version: arguments.version, locale: arguments.locale };
+    let query = Query {
+        text: arguments.query,
+        version: arguments.version,
+        locale: arguments.locale,
+        ..Query::default()
+    };
     let found = retrieve(&answerer.retriever, &answerer.embedder, &query, answerer.limits).await;
     let index = &found.index;
     let hits = found.hits.iter().take(arguments.limit);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::scores::AnswerDetail;
 use super::set::SetQuery;
-use crate::answer::{AnswerCache, AnswerEvent, Answerer, Generator, Question, answer, language};
+use crate::answer::{AnswerCache, AnswerEvent, Answerer, Generator, Outcome, Question, answer, language};
 use crate::retrieve::{Embedder, PassageLimits, Retriever};
 
 /// Longest answer of a model.
@@ -40,6 +40,7 @@ pub(super) async fn judged(answerer: &Answerer, query: &SetQuery) -> AnswerDetai
         same_language: None,
         tokens: (0, 0),
     };
+    let mut answered = false;
     while let Some(event) = events.next().await {
         match event {
             AnswerEvent::Delta(piece) => detail.text.push_str(&piece),
@@ -50,6 +51,7 @@ pub(super) async fn judged(answerer: &Answerer, query: &SetQuery) -> AnswerDetai
                 detail.valid_markers = markers.iter().filter(is_known).count();
                 detail.sentences = ending.support.sentences;
                 detail.unsupported = ending.support.unsupported.len();
+                answered = ending.outcome == Outcome::Answered;
                 detail.tokens = (ending.usage.prompt_tokens, ending.usage.answer_tokens);
             }
             AnswerEvent::Sources(_) | AnswerEvent::Notice(_) => {}
@@ -57,7 +59,9 @@ pub(super) async fn judged(answerer: &Answerer, query: &SetQuery) -> AnswerDetai
     }
     if !query.answers.is_empty() {
         let text = plain(&detail.text);
-        detail.holds_known = Some(query.answers.iter().any(|answer| text.contains(&plain(answer))));
+        // What a refusal quotes is no answer.
+        detail.holds_known =
+            Some(answered && query.answers.iter().any(|answer| text.contains(&plain(answer))));
     }
     detail.same_language = match (language(&query.text), language(&detail.text)) {
         (Some(asked), Some(answered)) => Some(asked == answered),

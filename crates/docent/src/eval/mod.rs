@@ -26,7 +26,7 @@ use ::corpus::{BookError, count_tokens};
 use search::{IndexError, Steps};
 use serde::Serialize;
 
-use crate::answer::{Generator, mismatch, stand_alone};
+use crate::answer::{Generator, mismatch, query as query_of};
 use crate::conversations::Exchange;
 use crate::retrieve::{
     Calibration, Embedder, PassageLimits, Query, Retrieval, Retriever, SharedIndex, Verdict, retrieve,
@@ -129,7 +129,7 @@ pub async fn evaluate(measurement: Measurement<'_>) -> Result<(Scores, Vec<Detai
     let counts = Counts {
         queries: set.queries.len(),
         answerable: set.queries.iter().filter(|query| query.answerable).count(),
-        followups: set.queries.iter().filter(|query| !query.history.is_empty()).count(),
+        followups: set.queries.iter().filter(|query| query.leans()).count(),
         judgements: judged().count(),
         missing_ids: judged().filter(|id| !corpus.sections.contains_key(*id)).count(),
         chunks: corpus.chunks.len(),
@@ -167,14 +167,17 @@ impl Run<'_> {
             Spelling::Torn => Cow::Owned(torn(&query.text)),
             Spelling::Joined => Cow::Owned(joined(&query.text)),
         };
-        let searched = stand_alone(&asked, &history);
+        let page = query.page.as_deref().map(|path| self.url_of(path).unwrap_or_else(|| path.to_owned()));
+        let query_asked = query_of(&asked, &history, page.as_deref());
+        let searched = query_asked.text.clone();
+        let names_page = query_asked.page.is_some();
         let began = Instant::now();
-        let found = self.find(&searched).await;
+        let found = self.find(query_asked).await;
         let milliseconds = began.elapsed().as_secs_f64() * 1000.0;
         let results = self.results(&found);
         let written_out = match &query.standalone {
-            Some(text) if !query.history.is_empty() => {
-                let found = self.find(text).await;
+            Some(text) if query.leans() => {
+                let found = self.find(Query { text: text.clone(), ..Query::default() }).await;
                 self.ranking(query, &self.results(&found)).map(|ranking| ranking.ndcg_10)
             }
             _ => None,
@@ -187,7 +190,10 @@ impl Run<'_> {
         } else {
             None
         };
-        let quotes = matches!(self.measurement.generator, Generator::Extractive) && searched == *asked;
+        let quotes = matches!(self.measurement.generator, Generator::Extractive)
+            && searched == *asked
+            && !names_page
+            && found.whole.is_none();
         let mismatch = quotes.then(|| mismatch(&found.question, &found.passages, &found.index)).flatten();
         let fingerprint = self.measurement.embedder.fingerprint().filter(|_| found.evidence.cosine.is_some());
         Detail {
@@ -212,8 +218,14 @@ impl Run<'_> {
         }
     }
 
-    async fn find(&self, text: &str) -> Retrieval {
-        let query = Query { text: text.to_owned(), ..Query::default() };
+    /// The URL of the page that was read from a file of the book.
+    fn url_of(&self, path: &str) -> Option<String> {
+        let index = self.retriever.index();
+        let mut chunks = index.reading_order().map(|ordinal| index.chunk(ordinal));
+        chunks.find(|chunk| chunk.file_path == path).map(|chunk| chunk.url.to_owned())
+    }
+
+    async fn find(&self, query: Query) -> Retrieval {
         retrieve(&self.retriever, self.measurement.embedder, &query, PassageLimits::default()).await
     }
 

@@ -53,6 +53,9 @@ pub struct SetQuery {
     /// Earlier questions of the conversation, oldest first; empty when it is asked first.
     #[serde(default)]
     pub history: Vec<String>,
+    /// File of the page that the reader looks at.
+    #[serde(default)]
+    pub page: Option<String>,
     /// A follow-up as it would be asked first in a conversation.
     #[serde(default)]
     pub standalone: Option<String>,
@@ -75,6 +78,11 @@ pub enum Style {
 }
 
 impl SetQuery {
+    /// Whether it may lean on what was said, or on the page that the reader looks at.
+    pub fn leans(&self) -> bool {
+        !self.history.is_empty() || self.page.is_some()
+    }
+
     /// The question as it would be asked first in a conversation.
     pub fn asked_first(&self) -> &str {
         self.standalone.as_deref().unwrap_or(&self.text)

@@ -164,12 +164,12 @@ fn read(mut fields: Fields) -> Result<(Asked, bool), ApiError> {
         _ => Subject::Book,
     };
     let conversation = fields.uuid("conversation_id").map(ConversationId);
-    let _page = fields.short_text("page", PAGE_CHARS);
+    let page = fields.short_text("page", PAGE_CHARS).filter(|page| !page.is_empty());
     let version = fields.short_text("version", SCOPE_CHARS).filter(|version| !version.is_empty());
     let locale = fields.short_text("locale", SCOPE_CHARS).filter(|locale| !locale.is_empty());
     let streamed = fields.flag("stream", true);
     fields.done()?;
-    let asked = Asked { conversation, text: message, subject, version, locale, notices };
+    let asked = Asked { conversation, text: message, subject, version, locale, page, notices };
     Ok((asked, streamed))
 }
 

@@ -186,6 +186,11 @@ fn read(parameters: &HashMap<String, String>) -> Result<(retrieve::Query, usize)
         }
         Some(value.clone())
     };
-    let query = retrieve::Query { text: text.to_owned(), version: scope("version"), locale: scope("locale") };
+    let query = retrieve::Query {
+        text: text.to_owned(),
+        version: scope("version"),
+        locale: scope("locale"),
+        ..retrieve::Query::default()
+    };
     if errors.is_empty() { Ok((query, limit)) } else { Err(ApiError::InvalidFields(errors)) }
 }

@@ -198,7 +198,7 @@ pub(super) struct BookQuestion {
     /// Continues a conversation; left out, a new one begins.
     #[schema(format = Uuid, value_type = Option<String>, pattern = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
     conversation_id: Option<Uuid>,
-    /// URL of the page that the reader looks at.
+    /// URL of the page that the reader looks at: what "it" and "this page" mean.
     #[schema(max_length = 2048, pattern = r"^[^\u0000]*$")]
     page: Option<String>,
     /// Docs version that the reader looks at; retrieval stays inside it.
@@ -234,7 +234,7 @@ pub(super) struct SelectionQuestion {
     /// Continues a conversation; left out, a new one begins.
     #[schema(format = Uuid, value_type = Option<String>, pattern = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
     conversation_id: Option<Uuid>,
-    /// URL of the page that the reader looks at.
+    /// URL of the page that the reader looks at: what "it" and "this page" mean.
     #[schema(max_length = 2048, pattern = r"^[^\u0000]*$")]
     page: Option<String>,
     /// `true` (default) streams events; `false` returns one JSON object.

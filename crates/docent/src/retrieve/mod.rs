@@ -6,6 +6,7 @@
 mod elsewhere;
 mod embedder;
 mod evidence;
+mod openings;
 mod passages;
 pub mod qdrant;
 mod retriever;
@@ -23,7 +24,7 @@ pub use embedder::{EmbedError, EmbedRole, Embedder};
 pub use evidence::{Calibration, Evidence, SIGNALS, Verdict};
 pub use passages::PassageLimits;
 pub use qdrant::{QdrantRetriever, Unavailable, Vectors};
-pub use retriever::{Retriever, SharedIndex};
+pub use retriever::{Retriever, SharedIndex, is_same_page};
 pub use topics::topics;
 
 /// What is looked for, and where.
@@ -35,6 +36,21 @@ pub struct Query {
     pub version: Option<String>,
     /// Only this locale.
     pub locale: Option<String>,
+    /// URL of the page that the question probably speaks of.
+    pub page: Option<String>,
+    /// What is asked about as a whole, in words that no passage holds.
+    pub whole: Option<Whole>,
+}
+
+/// What a question may ask about as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Whole {
+    /// The book: what it is about, what its parts are.
+    Book,
+    /// Where in the book one begins.
+    Beginning,
+    /// The page with this URL.
+    Page(String),
 }
 
 /// A chunk that was found, with the reasons.
@@ -108,6 +124,8 @@ pub enum Degraded {
 pub struct Retrieval {
     /// The question as it was read: slips of the finger are mended.
     pub question: String,
+    /// What was asked about as a whole and is answered by what its parts begin with.
+    pub whole: Option<Whole>,
     /// The index that the hits speak of: a snapshot of the book, or an index of what Qdrant has found.
     pub index: Arc<Index>,
     /// Chunks, best first.
@@ -141,7 +159,10 @@ pub async fn retrieve(
     query: &Query,
     limits: PassageLimits,
 ) -> Retrieval {
-    let query = &as_meant(retriever, query);
+    if let Some(found) = as_a_whole(retriever, query, limits).await {
+        return found;
+    }
+    let query = &with_its_page(retriever, as_meant(retriever, query));
     let qdrant = match retriever {
         Retriever::File(shared) => return in_file(shared, embedder, query, limits).await,
         Retriever::Qdrant(qdrant) => qdrant,
@@ -160,10 +181,34 @@ pub async fn retrieve(
     Retrieval { degraded: Some(Degraded::NoQdrant), ..found }
 }
 
+/// What answers a question about the whole; `None` for other questions, and when there is no index file to read it from.
+async fn as_a_whole(retriever: &Retriever, query: &Query, limits: PassageLimits) -> Option<Retrieval> {
+    let whole = query.whole.clone()?;
+    let index = retriever.file()?.get();
+    let query = query.clone();
+    let _turn = SEARCHES.acquire().await;
+    tokio::task::spawn_blocking(move || openings::openings(index, &whole, &query, limits))
+        .await
+        .ok()
+        .flatten()
+}
+
 /// The query with slips of the finger mended, by the words that the book uses.
 fn as_meant(retriever: &Retriever, query: &Query) -> Query {
     let meant = retriever.index().as_meant(&query.text, encoder::is_word);
     Query { text: meant.unwrap_or_else(|| query.text.clone()), ..query.clone() }
+}
+
+/// The query with the title of the page that it speaks of: "it" is what that page is about.
+fn with_its_page(retriever: &Retriever, query: Query) -> Query {
+    let title = query.page.as_deref().and_then(|page| {
+        let index = retriever.file()?.get();
+        openings::first_of(&index, page).map(|first| index.chunk(first).title.to_owned())
+    });
+    match title {
+        Some(title) => Query { text: format!("{} {title}", query.text), ..query },
+        None => query,
+    }
 }
 
 async fn in_file(
@@ -193,6 +238,7 @@ async fn in_file(
         tracing::error!("retrieval failed: {panic}");
         Retrieval {
             question,
+            whole: None,
             index,
             hits: Vec::new(),
             passages: Vec::new(),
@@ -226,7 +272,7 @@ fn judge(
     let verdict = evidence.verdict(Calibration::of(embedder));
     let passages = passages::select(&index, &hits, limits);
     let question = query.text.clone();
-    Retrieval { question, index, hits, passages, evidence, verdict, degraded, unavailable: None }
+    Retrieval { question, whole: None, index, hits, passages, evidence, verdict, degraded, unavailable: None }
 }
 
 /// The query's vector; `None` when embedder or index have none.

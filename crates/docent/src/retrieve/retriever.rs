@@ -27,6 +27,9 @@ const OWN_HEADING: f32 = 0.1;
 /// What a section gets of its page's best score: the right page often holds more than one section that is near.
 const PAGE: f32 = 0.1;
 
+/// What a section gets on the page that the question names or leans on.
+const PAGE_MEANT: f32 = 0.3;
+
 /// Hits whose headings are compared with the question.
 const HEADINGS_LOOKED_AT: usize = 20;
 
@@ -55,14 +58,20 @@ impl Retriever {
         }
     }
 
+    /// The index file, when there is one.
+    pub(super) fn file(&self) -> Option<&SharedIndex> {
+        match self {
+            Self::File(shared) => Some(shared),
+            Self::Qdrant(qdrant) => qdrant.fallback(),
+        }
+    }
+
     /// What a reader could ask first about the book with this title; see [`topics`]. Asks nobody.
     pub fn topics(&self, book: &str) -> Vec<String> {
-        match self {
-            Self::File(shared) => topics(&shared.get(), book),
-            Self::Qdrant(qdrant) => match qdrant.fallback() {
-                Some(shared) => topics(&shared.get(), book),
-                None => qdrant.topics(),
-            },
+        match (self.file(), self) {
+            (Some(shared), _) => topics(&shared.get(), book),
+            (None, Self::Qdrant(qdrant)) => qdrant.topics(),
+            (None, Self::File(_)) => Vec::new(),
         }
     }
 }
@@ -109,7 +118,7 @@ pub(super) fn search(index: &Index, query: &Query, vector: Option<&[f32]>, limit
         .filter(|_| steps.has(Step::Sentences))
         .map(|vector| index.raised_by_sentences(vector, &nearest));
     let mut fused = fuse_legs(&scored, raised.as_deref().unwrap_or(&nearest), coverage);
-    favour(index, &query.text, &mut fused);
+    favour(index, query, &mut fused);
 
     let words: HashMap<Ordinal, LexicalPart> = lexical
         .iter()
@@ -133,14 +142,45 @@ pub(super) fn search(index: &Index, query: &Query, vector: Option<&[f32]>, limit
         .collect()
 }
 
-/// What a hit gains from where it stands: from its page, and from its heading.
-pub(super) fn favour(index: &Index, question: &str, hits: &mut [Hit]) {
+/// What a hit gains from where it stands: from its page, from its heading, and from where the reader is.
+pub(super) fn favour(index: &Index, query: &Query, hits: &mut [Hit]) {
     if index.steps().has(Step::Page) {
         favour_page(index, hits);
     }
     if index.steps().has(Step::Heading) {
-        favour_own_heading(index, question, hits);
+        favour_own_heading(index, &query.text, hits);
     }
+    if let Some(page) = &query.page {
+        favour_page_meant(index, page, hits);
+    }
+}
+
+/// Adds to each hit on the page that is meant.
+fn favour_page_meant(index: &Index, page: &str, hits: &mut [Hit]) {
+    for hit in hits.iter_mut().filter(|hit| is_same_page(index.chunk(hit.ordinal).url, page)) {
+        hit.score += PAGE_MEANT;
+    }
+    sort(hits);
+}
+
+/// Whether two URLs are of one page of a book, whichever host serves it: a preview, or this machine. At the root of a host
+/// stands something else on each of them, such as the chat page, so there the hosts must be the same.
+pub fn is_same_page(one: &str, other: &str) -> bool {
+    let (one, other) = (host_and_route(one), host_and_route(other));
+    one.1 == other.1 && (!one.1.is_empty() || (one.0 == other.0 && !one.0.is_empty()))
+}
+
+/// The host of a URL and what tells a page of one site from another, in whatever way it is written: no query or fragment, no
+/// slash or file name of a folder's page at the end.
+fn host_and_route(url: &str) -> (&str, &str) {
+    let whole = url.split(['?', '#']).next().unwrap_or_default();
+    let rest = whole.split_once("://").map(|(_, rest)| rest);
+    let (host, path) = match rest {
+        Some(rest) => rest.split_at(rest.find('/').unwrap_or(rest.len())),
+        None => ("", whole),
+    };
+    let path = path.strip_suffix(".html").unwrap_or(path);
+    (host, path.strip_suffix("/index").unwrap_or(path).trim_matches('/'))
 }
 
 /// Adds to each hit a part of the best score on its page.
@@ -210,5 +250,34 @@ pub(super) fn fuse_legs(words: &[Hit], nearest: &[Hit], coverage: Option<f32>) -
                 (LEXICAL_WEIGHT - moved, words.to_vec()),
             ])
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_same_page;
+
+    #[test]
+    fn a_page_is_the_same_however_its_url_is_written() {
+        let page = "https://book.example/docs/motors";
+        for same in [
+            "/docs/motors",
+            "/docs/motors/",
+            "https://preview.example/docs/motors/?from=mail#units",
+            "http://localhost:3000/docs/motors.html",
+            "/docs/motors/index.html",
+        ] {
+            assert!(is_same_page(page, same) && is_same_page(same, page), "{same}");
+        }
+        for other in ["/docs/motor", "/motors", "https://docs/motors", "", "/", "://", "#docs/motors"] {
+            assert!(!is_same_page(page, other), "{other}");
+        }
+    }
+
+    #[test]
+    fn the_root_of_another_host_is_another_page() {
+        assert!(is_same_page("https://book.example/", "https://book.example/index.html#top"));
+        assert!(!is_same_page("https://book.example/", "https://space.example/"));
+        assert!(!is_same_page("/", "https://space.example"));
     }
 }

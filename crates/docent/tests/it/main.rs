@@ -35,3 +35,4 @@ mod sites;
 mod space;
 mod times;
 mod watch;
+mod whole;

@@ -551,8 +551,12 @@ async fn the_double_and_a_real_server_say_the_same() {
         fingerprint: embedder.fingerprint().expect("vectors").to_owned(),
         dimensions: embedder.dimensions(),
     };
-    let query =
-        Query { text: QUESTION.to_owned(), version: Some("1".to_owned()), locale: Some("en".to_owned()) };
+    let query = Query {
+        text: QUESTION.to_owned(),
+        version: Some("1".to_owned()),
+        locale: Some("en".to_owned()),
+        ..Query::default()
+    };
     let limits = PassageLimits::default();
     // A collection holds no vectors of sentences, and no file stands beside it.
     let own = Index::open(&file).expect("the index").with_steps(Steps::ALL.without(Step::Sentences));

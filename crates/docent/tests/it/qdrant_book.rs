@@ -60,7 +60,7 @@ async fn the_manual_is_found_in_qdrant_as_in_the_file() {
     for line in set.lines().step_by(EVERY) {
         let question: Value = serde_json::from_str(line).expect("JSON");
         let text = question["text"].as_str().expect("a question").to_owned();
-        let query = Query { text, version: None, locale: None };
+        let query = Query { text, ..Query::default() };
         let expected = retrieve(&file, &embedder, &query, limits).await;
         let found = retrieve(&qdrant, &embedder, &query, limits).await;
         assert_eq!(found.degraded, None, "{}", query.text);

@@ -180,7 +180,7 @@ pub(super) fn assemble(
     let best = words.first().and_then(|best| local.iter().find(|hit| hit.ordinal == best.ordinal));
     let mut fused = fuse_legs(&words, &raised, best.map(|hit| hit.coverage));
     fused.retain(|hit| (hit.ordinal.0 as usize) < index.len());
-    favour(&index, &query.text, &mut fused);
+    favour(&index, query, &mut fused);
 
     let ranks: HashMap<Ordinal, usize> =
         words.iter().enumerate().map(|(place, hit)| (hit.ordinal, place + 1)).collect();
