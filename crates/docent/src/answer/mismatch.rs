@@ -166,7 +166,7 @@ fn words(text: &str) -> Vec<String> {
         .collect()
 }
 
-fn is_denial(word: &str) -> bool {
+pub(super) fn is_denial(word: &str) -> bool {
     word.ends_with("n't") || ["not", "never", "cannot", "non", "unable"].contains(&word)
 }
 
@@ -188,7 +188,7 @@ fn names_the_opposite(asked: &[String], said: &[String], passage: &[String]) -> 
 }
 
 /// Whether a word is a stem with a usual ending.
-fn is_form(word: &str, stem: &str) -> bool {
+pub(super) fn is_form(word: &str, stem: &str) -> bool {
     word.strip_prefix(stem).is_some_and(|ending| ENDINGS.contains(&ending))
 }
 
@@ -201,7 +201,7 @@ const CLAUSES: &[&str] = &[
 ];
 
 /// Words that may stand for a denial in a sentence.
-const SOFT_DENIALS: &[&str] = &[
+pub(super) const SOFT_DENIALS: &[&str] = &[
     "no", "none", "nor", "neither", "without", "except", "only", "but", "lack", "lacks", "lacked", "rather",
     "instead", "fail", "fails", "failed", "refuse", "refused", "refuses", "unlike", "however", "despite",
 ];
@@ -287,7 +287,7 @@ const DATES: &[&str] = &[
 const ENDINGS: &[&str] = &["", "s", "es", "d", "ed", "ing", "ly", "n", "r", "er", "st", "est"];
 
 /// Stems with opposite meanings, in the senses that books of facts and of instructions use.
-const OPPOSITES: &[(&str, &str)] = &[
+pub(super) const OPPOSITES: &[(&str, &str)] = &[
     ("increase", "decrease"),
     ("increase", "decline"),
     ("grow", "shrink"),

@@ -7,6 +7,7 @@
 mod cache;
 mod citations;
 mod digest;
+mod doubts;
 mod extractive;
 mod generator;
 mod language;
@@ -34,7 +35,7 @@ pub use links::{Around, href, markdown_text, section_href};
 pub use mismatch::{Mismatch, mismatch};
 pub use pipeline::{AnswerStream, Answerer, answer};
 pub use standalone::query;
-pub use verify::{Checker, Support, Weighed};
+pub use verify::{Checker, Findings, Support, Weighed};
 
 use crate::conversations::Exchange;
 
@@ -143,6 +144,10 @@ pub enum NoticeCode {
     SelectionCut,
     /// The model stopped at its length limit.
     AnswerCut,
+    /// Most of the answer is supported by no passage.
+    AnswerUnsupported,
+    /// Some of its sentences are.
+    SentencesUnsupported,
     /// The model withheld its answer; passages are shown instead.
     AnswerWithheld,
     /// Nothing could be searched, so nothing was answered.

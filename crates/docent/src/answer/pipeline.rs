@@ -13,6 +13,7 @@ use tracing::Instrument;
 use super::cache::{AnswerCache, Kept, Key, pieces};
 use super::citations::CitationFilter;
 use super::digest::digest;
+use super::doubts::doubts;
 use super::extractive::{Closeness, Extract, comparable, compose};
 use super::mismatch::mismatch;
 use super::prompt::{book_prompt, selection_prompt, setting};
@@ -167,16 +168,27 @@ impl Run {
             }
             Some(Written::Whole { text, cited, refused, cut }) => {
                 if !refused {
-                    self.verify(&read, &text, &passages, &index).await;
+                    // The model knows these too, and may repeat their names.
+                    let told = [
+                        &read,
+                        &self.question.text,
+                        &self.answerer.book,
+                        setting.as_deref().unwrap_or_default(),
+                    ];
+                    let told = told.join("\n");
+                    self.verify(&told, &text, &passages, &index).await;
                 }
                 let mut sources = cited_sources(&text, &cited, &passages);
                 if sources.is_empty() {
                     // The model did not cite: show what it was given.
                     sources = considered.iter().take(NEAREST).cloned().collect();
                 }
-                let outcome = if refused { Outcome::Uncertain } else { Outcome::Answered };
+                self.send_doubts().await?;
+                let doubtful = self.support.is_mostly_missing();
+                let outcome = if refused || doubtful { Outcome::Uncertain } else { Outcome::Answered };
                 let next = suggestions(&read, &cited, &passages);
-                if let Some(key) = key.filter(|_| !refused && !cited.is_empty() && !self.degraded && !cut) {
+                let is_good = !refused && !doubtful && !cited.is_empty();
+                if let Some(key) = key.filter(|_| is_good && !self.degraded && !cut) {
                     let kept = Kept {
                         text,
                         considered,
@@ -267,6 +279,7 @@ impl Run {
         for piece in pieces(&kept.text) {
             self.send(AnswerEvent::Delta(piece.to_owned())).await?;
         }
+        self.send_doubts().await?;
         self.end(Outcome::Answered, kept.sources, kept.suggestions, None).await
     }
 
@@ -399,9 +412,17 @@ impl Run {
         self.end(outcome, Vec::new(), Vec::new(), None).await
     }
 
-    /// Holds the sentences of an answer against the passages.
+    /// Holds the sentences of an answer against the passages. Names of the question may be repeated.
     async fn verify(&mut self, question: &str, text: &str, passages: &[Passage], index: &Index) {
         self.support = verify(question, text, passages, index, &self.answerer.embedder).await;
+    }
+
+    /// Tells what no passage supports of what a model wrote.
+    async fn send_doubts(&self) -> Result<(), Gone> {
+        match doubts(&self.support) {
+            Some(notice) => self.send(AnswerEvent::Notice(notice)).await,
+            None => Ok(()),
+        }
     }
 
     /// How near each sentence is to the question in meaning. Only the local encoder is asked: it costs nothing.

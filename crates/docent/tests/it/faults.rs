@@ -189,12 +189,12 @@ async fn an_embedder_that_fails_leaves_the_words() {
 async fn an_answer_in_several_replies_is_one_answer() {
     let gemini = GeminiDouble::start().await;
     let server = Setup::new().gemini(&gemini).start().await;
-    let whole = "Torque is measured in newton metres [1] and in nothing else that we know of.";
+    let whole = "Torque is measured in newton metres [1], and a longer lever needs less force for the same torque [1].";
     gemini.answer_next(whole);
     gemini.plan(Planned::new(Fault::Finish { reason: "CONTINUATION".into() }).times(2));
     let answer = server.ask(&json!({"message": QUESTION})).await;
     assert_eq!(answer.text(), whole, "{}", answer.raw);
-    assert_eq!(answer.order(), "metadata sources token done");
+    assert_eq!(answer.order(), "metadata sources token done", "{}", answer.raw);
     assert_eq!(gemini.requests().len(), 3);
     let usage = &answer.event("done")["usage"];
     assert!(usage["answer_tokens"].as_u64() > Some(15), "all replies are counted: {usage}");

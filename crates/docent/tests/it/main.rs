@@ -34,5 +34,6 @@ mod selections;
 mod sites;
 mod space;
 mod times;
+mod unsupported;
 mod watch;
 mod whole;

@@ -84,7 +84,8 @@ fn line(text: &str) -> String {
 }
 
 fn is_usable(sentence: &str) -> bool {
-    (LEAST_WORDS..=MOST_WORDS).contains(&sentence.split_whitespace().count())
+    // What looks like a marker would be read as one.
+    !sentence.contains('[') && (LEAST_WORDS..=MOST_WORDS).contains(&sentence.split_whitespace().count())
 }
 
 fn lower_words(text: &str) -> HashSet<String> {

@@ -18,7 +18,7 @@ use super::metrics::auroc;
 use super::scores::Figure;
 use super::set::{Set, SetQuery, Style};
 use super::{EvalError, Level};
-use crate::answer::Checker;
+use crate::answer::{Checker, Findings};
 use crate::retrieve::{Embedder, PassageLimits, Query, Retrieval, Retriever, SharedIndex, Verdict, retrieve};
 pub use kind::{Group, Kind};
 use made::{Made, Making, Pool};
@@ -53,6 +53,8 @@ pub struct Claim {
     pub support: Option<f32>,
     /// It would be marked as unsupported.
     pub marked: bool,
+    /// What that stands on, sentence by sentence.
+    pub findings: Vec<Findings>,
 }
 
 /// What became of the statements of one kind.
@@ -178,14 +180,15 @@ async fn checked(
     for made in made {
         let text = made.written();
         let weighed = checker.weigh(&text).await;
-        let supports = weighed.iter().map(|sentence| sentence.support);
+        let supports = weighed.iter().map(|sentence| sentence.support).min_by(f32::total_cmp);
         claims.push(Claim {
             question: query.id.clone(),
             place: place.to_owned(),
             kind: made.kind,
             text,
-            support: supports.min_by(f32::total_cmp),
+            support: supports,
             marked: weighed.iter().any(|sentence| !sentence.is_supported()),
+            findings: weighed.into_iter().map(|sentence| sentence.findings).collect(),
         });
     }
     claims

@@ -8,6 +8,7 @@ fn claim(kind: Kind, support: f32) -> Claim {
         text: String::new(),
         support: Some(support),
         marked: support < 0.5,
+        findings: Vec::new(),
     }
 }
 
