@@ -21,9 +21,10 @@ use findings::{SUPPORTED, Statement};
 use source::Source;
 use statements::statements;
 use things::{names, stated_numbers};
-use turned::turned;
+use turned::{owns_up, turned};
 
-/// A sentence with fewer telling words claims nothing that could be checked ("Yes.", "See also:").
+/// A sentence with fewer telling words claims nothing that could be checked ("Yes.", "See also:"); nor does a question, nor an
+/// uncited word about what the passages do not say.
 const LEAST_WORDS: usize = 3;
 
 /// In the book's language at least one word in so many is known.
@@ -120,7 +121,8 @@ impl<'a> Checker<'a> {
             let (stop_words, mut telling): (Vec<QueryTerm>, Vec<QueryTerm>) =
                 self.index.query_terms(&said.text).into_iter().partition(|term| term.stop_word);
             telling.retain(|term| term.text.chars().any(char::is_alphanumeric));
-            if telling.len() < LEAST_WORDS {
+            let owns_up = is_english && said.cited.is_empty() && owns_up(&said.text);
+            if telling.len() < LEAST_WORDS || said.text.ends_with('?') || owns_up {
                 continue;
             }
             let mut names = names(&said.text, analyzer, capitals_name);

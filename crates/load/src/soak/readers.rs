@@ -17,7 +17,8 @@ pub const STUCK: Duration = Duration::from_secs(30);
 
 /// Notices that the manual describes and that these faults may bring. That a message is not stored is not among them:
 /// the outbox can always be written here.
-const NOTICES: [&str; 3] = ["model_resting", "answer_withheld", "answer_cut"];
+const NOTICES: [&str; 5] =
+    ["model_resting", "answer_withheld", "answer_cut", "answer_unsupported", "sentences_unsupported"];
 
 /// Milliseconds that a reader thinks at most before the next question.
 const LONGEST_THOUGHT_MS: usize = 1000;

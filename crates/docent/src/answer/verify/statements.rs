@@ -22,7 +22,7 @@ pub(super) fn statements(answer: &str) -> Vec<Statement> {
             continue;
         }
         let mut open = statements.len();
-        let mut rest = line;
+        let mut rest = without_number(line);
         let mut fresh = true;
         while !rest.is_empty() {
             let (before, marker, after) = split_at_marker(rest);
@@ -41,6 +41,14 @@ pub(super) fn statements(answer: &str) -> Vec<Statement> {
         }
     }
     statements
+}
+
+/// A line without the number of its list item: `2. ` or `2) `.
+fn without_number(line: &str) -> &str {
+    let text = line.trim_start();
+    let behind = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let item = behind.strip_prefix(['.', ')']).filter(|item| item.starts_with(' '));
+    item.filter(|_| (1..=2).contains(&(text.len() - behind.len()))).unwrap_or(line)
 }
 
 /// What stands before the first marker `[n]`, its number, and what stands behind it.
@@ -86,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_marker_speaks_for_all_before_it() {
-        let found = statements("- One is here. Two is there [1][2]. Three is free.\nFour [3].");
+        let found = statements("- One is here. Two is there [1][2]. Three is free.\n4) Four [3].");
         let shown: Vec<String> =
             found.iter().map(|statement| format!("{} {:?}", statement.text, statement.cited)).collect();
         assert_eq!(shown, ["One is here. [1, 2]", "Two is there [1, 2]", "Three is free. []", "Four [3]"]);

@@ -43,6 +43,7 @@ async fn what_the_passage_says_is_supported() {
         "Peasants could not leave the land of their lord [1].",
         "However, taxes were increased in the kingdom [1].",
         "The EU did not exist in the kingdom [1].",
+        "2. Look at the Domesday Book: it counted 13,418 places [1].",
     ] {
         check(CONQUEST, "en", said, true).await;
     }
@@ -93,7 +94,14 @@ async fn an_invented_sentence_is_marked_beside_a_true_one() {
 
 #[tokio::test]
 async fn what_claims_nothing_is_not_checked() {
-    assert_eq!(unsupported("Yes. See below:\n\n```\nrm -rf nothing to see here\n```\n").await, (0, vec![]));
+    for said in [
+        "Yes. See below:\n\n```\nrm -rf nothing to see here\n```\n",
+        "Would you like to hear about elephants on bicycles?",
+        "The passages do not mention the price of the elephants.",
+        "How heavy the elephants are is not stated in the book.",
+    ] {
+        assert_eq!(unsupported(said).await, (0, vec![]), "{said}");
+    }
 }
 
 #[tokio::test]

@@ -49,13 +49,18 @@ pub(super) fn numbers(text: &str) -> BTreeSet<Number> {
 pub(super) fn stated_numbers(text: &str) -> Vec<Vec<Number>> {
     let mut stated: Vec<Vec<Number>> = Vec::new();
     let mut last: Option<u64> = None;
-    for (_, word) in words(text) {
+    let all: Vec<&str> = words(text).map(|(_, word)| word).collect();
+    for (place, word) in all.iter().enumerate() {
         let lower = word.to_lowercase();
         if let (Some(number), Some((_, times))) = (last, TIMES.iter().find(|(name, _)| lower == *name)) {
             stated.last_mut().into_iter().for_each(|ways| ways.push(Number(number.saturating_mul(*times))));
             continue;
         }
-        let cardinal = CARDINALS.iter().find(|(name, _)| *name == lower).map(|(_, value)| value * SCALE);
+        // "There are three ways" counts what the answer itself lists.
+        let counts_itself =
+            all.get(place + 1).is_some_and(|next| COUNTED.contains(&next.to_lowercase().as_str()));
+        let cardinal = CARDINALS.iter().find(|(name, _)| *name == lower && !counts_itself);
+        let cardinal = cardinal.map(|(_, value)| value * SCALE);
         last = digits(&lower).or(cardinal);
         stated.extend(last.map(|number| vec![Number(number)]));
     }
@@ -116,6 +121,30 @@ const CARDINALS: &[(&str, u64)] = &[
     ("ninety", 90),
     ("hundred", 100),
     ("thousand", 1000),
+];
+
+/// What answers count that list it.
+const COUNTED: &[&str] = &[
+    "ways",
+    "steps",
+    "things",
+    "kinds",
+    "types",
+    "options",
+    "reasons",
+    "examples",
+    "cases",
+    "main",
+    "key",
+    "different",
+    "possible",
+    "required",
+    "important",
+    "common",
+    "methods",
+    "approaches",
+    "points",
+    "places",
 ];
 
 const ORDINALS: &[(&str, u64)] = &[
@@ -231,6 +260,7 @@ mod tests {
         }
         assert!(!numbers("1,251").contains(&stated_numbers("1250")[0][0]));
         assert!(stated_numbers("see section x86 of 1.2.3").is_empty(), "no numbers");
+        assert!(stated_numbers("There are three ways to do it").is_empty(), "counted by the answer itself");
     }
 
     #[test]

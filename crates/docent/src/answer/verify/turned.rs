@@ -57,6 +57,55 @@ pub(super) fn turned(text: &str, analyzer: &Analyzer) -> Turned {
     turned
 }
 
+/// "The passages do not mention its price": an honest word about what is missing, not about the subject.
+pub(super) fn owns_up(text: &str) -> bool {
+    const SOURCES: &[&str] = &[
+        "passage",
+        "passages",
+        "book",
+        "source",
+        "sources",
+        "text",
+        "texts",
+        "documentation",
+        "excerpts",
+        "context",
+    ];
+    const SAYING: &[&str] = &[
+        "say",
+        "mention",
+        "state",
+        "specify",
+        "tell",
+        "explain",
+        "describe",
+        "provide",
+        "contain",
+        "include",
+        "give",
+        "cover",
+        "mentioned",
+        "stated",
+        "specified",
+        "described",
+        "provided",
+        "covered",
+        "answer",
+        "address",
+    ];
+    let words: Vec<String> = text
+        .split(|c: char| !(c.is_alphanumeric() || "'’".contains(c)))
+        .map(|word| word.replace('’', "'").to_lowercase())
+        .filter(|word| !word.is_empty())
+        .collect();
+    let has = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
+    let denial = words.iter().position(|word| is_denial(word));
+    let says_not = denial.is_some_and(|place| {
+        words[place + 1..].iter().take(REACH).any(|word| SAYING.contains(&word.as_str()))
+    });
+    says_not && has(SOURCES)
+}
+
 impl Turned {
     /// Both together.
     pub(super) fn and(mut self, other: &Self) -> Self {
