@@ -14,6 +14,7 @@ const TYPES = { html: 'text/html; charset=utf-8', css: 'text/css', js: 'text/jav
 /** Which transcript answers a question. */
 const SCRIPTS = [
   [/weather/i, 'refusal-out-of-scope.sse'], [/two ports/i, 'refusal-uncertain.sse'], [/resting/i, 'degraded.sse'],
+  [/invent/i, 'unsupported.sse'],
   [/break/i, 'error-after-tokens.sse'], [/größe|size/i, 'multi-byte.sse'], [/.*/, 'general-answer.sse'],
 ];
 

@@ -196,6 +196,13 @@ check('a degraded answer says so', '/', {}, async (page) => {
   await assertAccessible(page, 'degraded');
 });
 
+check('an answer names what no passage supports, below the text that was shown', '/', {}, async (page) => {
+  await ask(page, 'Who invented Docent?');
+  await page.getByText('not found in the passages: “It was written by Ada Lovelace in 1843”').waitFor();
+  assert.match(await turn(page).locator('.prose').textContent(), /written by Ada Lovelace/);
+  await assertAccessible(page, 'unsupported');
+});
+
 check('a refusal is plain, and shows the nearest pages when there are any', '/', {}, async (page) => {
   await ask(page, 'What is the weather?');
   assert.match(await turn(page).locator('.prose').textContent(), /outside the scope of this book/);

@@ -158,6 +158,12 @@ async fn selections() {
 }
 
 #[tokio::test]
+async fn inventions() {
+    let words = "Docent needs nothing but a Rust toolchain [1]. It was written by Ada Lovelace in 1843 [1].";
+    check_stream("unsupported.sse", 5, &scripted(4, words, &json!({"message": INSTALL})).await);
+}
+
+#[tokio::test]
 async fn failures() {
     let gemini = GeminiDouble::start().await;
     let server = server(&gemini).await;
