@@ -19,7 +19,7 @@ use super::mismatch::mismatch;
 use super::prompt::{book_prompt, selection_prompt, setting};
 use super::refusal::{NEAREST, SILENT_SELECTION, UNCERTAIN_SELECTION, refusal};
 use super::standalone::{may_lean_back, write_out};
-use super::suggestions::suggestions;
+use super::suggestions::{parts, suggestions};
 use super::support::{cited_sources, source};
 use super::verify::{Support, verify};
 use super::{
@@ -151,7 +151,7 @@ impl Run {
         // A model sees for itself that a passage answers something else; quoting cannot, also when it stands in for a
         // model. A question with words behind it, of the conversation or of the page, is no sentence that could be held
         // against others.
-        let is_plain = !is_whole && page.is_none();
+        let is_plain = !is_whole && page.is_none() && !found.evidence.heading;
         let misses =
             is_plain && standalone == self.question.text && mismatch(&read, &passages, &index).is_some();
         if matches!(self.answerer.generator, Generator::Extractive) && misses {
@@ -186,7 +186,7 @@ impl Run {
                 self.send_doubts().await?;
                 let doubtful = self.support.is_mostly_missing();
                 let outcome = if refused || doubtful { Outcome::Uncertain } else { Outcome::Answered };
-                let next = suggestions(&read, &cited, &passages);
+                let next = if is_whole { parts(&passages) } else { suggestions(&read, &cited, &passages) };
                 let is_good = !refused && !doubtful && !cited.is_empty();
                 if let Some(key) = key.filter(|_| is_good && !self.degraded && !cut) {
                     let kept = Kept {
@@ -391,7 +391,7 @@ impl Run {
         cited.dedup();
         self.verify(standalone, &text, passages, index).await;
         let sources = cited_sources(&text, &cited, passages);
-        let next = suggestions(standalone, &cited, passages);
+        let next = if is_whole { parts(passages) } else { suggestions(standalone, &cited, passages) };
         self.end(Outcome::Answered, sources, next, None).await
     }
 

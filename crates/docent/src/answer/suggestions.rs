@@ -24,3 +24,20 @@ pub(super) fn suggestions(question: &str, cited: &[usize], passages: &[Passage])
     }
     suggestions
 }
+
+/// After an account of the whole: its first parts, by page and section. The one that the account begins with is known.
+pub(super) fn parts(passages: &[Passage]) -> Vec<String> {
+    let mut parts: Vec<String> = Vec::new();
+    for passage in passages.iter().skip(1) {
+        let part = match passage.heading_path.last() {
+            Some(heading) if heading.ends_with('?') => heading.clone(),
+            Some(heading) => format!("{}: {heading}", passage.title),
+            None => passage.title.clone(),
+        };
+        if !part.is_empty() && !parts.contains(&part) {
+            parts.push(part);
+        }
+    }
+    parts.truncate(LIMIT);
+    parts
+}

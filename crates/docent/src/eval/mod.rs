@@ -193,7 +193,8 @@ impl Run<'_> {
         let quotes = matches!(self.measurement.generator, Generator::Extractive)
             && searched == *asked
             && !names_page
-            && found.whole.is_none();
+            && found.whole.is_none()
+            && !found.evidence.heading;
         let mismatch = quotes.then(|| mismatch(&found.question, &found.passages, &found.index)).flatten();
         let fingerprint = self.measurement.embedder.fingerprint().filter(|_| found.evidence.cosine.is_some());
         Detail {

@@ -3,6 +3,7 @@
 use search::{Index, Ordinal, Term};
 use serde::Serialize;
 
+use super::retriever::names_a_heading;
 use super::{Query, ScoredChunk};
 
 /// What speaks for an answer being in the book. Computed before any paid call.
@@ -33,6 +34,8 @@ pub struct Evidence {
     /// Cosine with the nearest of the topics that people ask about in general; `None` when the embedder is not the
     /// built-in one.
     pub elsewhere: Option<f32>,
+    /// The question says nothing but the heading of one of the first chunks.
+    pub heading: bool,
     /// The question has no word with a meaning of its own ("what is it?").
     pub empty: bool,
 }
@@ -93,6 +96,7 @@ pub(super) fn weigh(index: &Index, query: &Query, hits: &[ScoredChunk]) -> Evide
         cosine,
         margin,
         elsewhere: None,
+        heading: names_a_heading(index, &query.text, hits.iter().map(|hit| hit.ordinal)),
         empty: mass == 0.0,
     }
 }
@@ -134,7 +138,7 @@ impl Evidence {
     /// What the evidence allows, by the calibration of the embedder that found it.
     pub fn verdict(&self, calibration: &Calibration) -> Verdict {
         let trust = self.trust(calibration);
-        if trust >= calibration.uncertain_below {
+        if self.heading || trust >= calibration.uncertain_below {
             Verdict::Answerable
         } else if trust >= calibration.out_of_scope_below {
             Verdict::Uncertain
@@ -264,6 +268,16 @@ mod tests {
         }
         assert_eq!(strong.verdict(Calibration::of(None)), Verdict::Answerable);
         assert_ne!(weak.verdict(Calibration::of(None)), Verdict::Answerable);
+    }
+
+    #[test]
+    fn a_heading_of_the_book_is_never_refused() {
+        let weak = Evidence { coverage: 0.1, known: 1, ..Evidence::default() };
+        for fingerprint in [None, Some("local:all-MiniLM-L6-v2/384d/int8")] {
+            let calibration = Calibration::of(fingerprint);
+            assert_eq!(weak.verdict(calibration), Verdict::OutOfScope);
+            assert_eq!(Evidence { heading: true, ..weak }.verdict(calibration), Verdict::Answerable);
+        }
     }
 
     fn check(text: &str, expected: &[&str]) {

@@ -204,21 +204,39 @@ fn sort(hits: &mut [Hit]) {
 
 /// Puts sections first whose heading is the question: "What is ownership?", "Installation".
 fn favour_own_heading(index: &Index, question: &str, hits: &mut [Hit]) {
-    let telling = |text: &str| -> BTreeSet<Term> {
-        let terms = index.query_terms(text).into_iter();
-        terms.filter(|term| !term.stop_word).map(|term| term.term).collect()
-    };
-    let asked = telling(question);
-    if asked.is_empty() {
-        return;
-    }
+    let asked = telling(index, question);
     for hit in hits.iter_mut().take(HEADINGS_LOOKED_AT) {
-        let chunk = index.chunk(hit.ordinal);
-        if telling(chunk.heading_path.last().unwrap_or(&chunk.title)) == asked {
+        if is_heading(index, &asked, hit.ordinal) {
             hit.score += OWN_HEADING;
         }
     }
     sort(hits);
+}
+
+/// Whether the question says nothing but the heading of one of these chunks, the best first: whoever asks so has read it in
+/// the book, or clicked on it.
+pub(super) fn names_a_heading(index: &Index, question: &str, found: impl Iterator<Item = Ordinal>) -> bool {
+    let asked = telling(index, question);
+    found.take(HEADINGS_LOOKED_AT).any(|ordinal| is_heading(index, &asked, ordinal))
+}
+
+/// Whether these words are those of the chunk's own heading, with its page's title before it or without.
+fn is_heading(index: &Index, asked: &BTreeSet<Term>, ordinal: Ordinal) -> bool {
+    let chunk = index.chunk(ordinal);
+    let title = telling(index, chunk.title);
+    let heading = chunk.heading_path.last().map(|heading| telling(index, heading));
+    let mut own = heading.unwrap_or_else(|| title.clone());
+    if !asked.is_empty() && own == *asked {
+        return true;
+    }
+    own.extend(title);
+    !asked.is_empty() && own == *asked
+}
+
+/// The words of a text that tell something.
+fn telling(index: &Index, text: &str) -> BTreeSet<Term> {
+    let terms = index.query_terms(text).into_iter();
+    terms.filter(|term| !term.stop_word).map(|term| term.term).collect()
 }
 
 /// The nearest chunks, and the cosine of each chunk that the words leg found: a chunk that both legs know

@@ -36,6 +36,8 @@ async fn without_a_model_the_book_is_told_by_what_its_parts_begin_with() {
         let text = answer.text();
         assert!(text.starts_with("A motor turns current into motion. [1]"), "{question}: {text}");
         assert!(text.contains("- Wheels: Wheels carry the robot. ["), "{question}: {text}");
+        let next = done["suggestions"].as_array().expect("suggestions");
+        assert!(next.iter().any(|part| part == "Wheels: Tyres" || part == "Wheels"), "{question}: {done}");
         assert!(done["unsupported"].is_null(), "{question}: {done}");
         for source in done["sources"].as_array().expect("sources") {
             assert!(!source["quote"].as_str().expect("a quote").is_empty(), "{source}");
