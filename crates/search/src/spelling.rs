@@ -97,7 +97,7 @@ impl Index {
             // A capital inside `useEffect` makes no name.
             let is_name = role == Role::Word && !starts && word.starts_with(|c: char| c.is_ascii_uppercase());
             let least = if is_name { LEAST_LETTERS_OF_A_NAME } else { LEAST_LETTERS };
-            (word.len() >= least).then(|| Some((range, self.meant(word, &is_word)?))).flatten()
+            (word.len() >= least).then(|| Some((range, self.meant(word, is_name, &is_word)?))).flatten()
         });
         // From the end, so that the places before stay true.
         let meant: Vec<(Range<usize>, String)> = meant.take(MOST_MENDED).collect();
@@ -117,8 +117,9 @@ impl Index {
         self.frequency(&self.analyzer().term_of(word).0)
     }
 
-    /// What a word was meant to be, in its own case.
-    fn meant(&self, word: &str, is_word: impl Fn(&str) -> bool) -> Option<String> {
+    /// What a word was meant to be, in its own case. A name is two words only when a chunk holds both: "Firebase" is
+    /// "fire base" in a book about camps at most.
+    fn meant(&self, word: &str, is_name: bool, is_word: impl Fn(&str) -> bool) -> Option<String> {
         let lower = word.to_ascii_lowercase();
         let capitals = word.bytes().filter(u8::is_ascii_uppercase).count();
         let is_capitalised = capitals == 1 && word.starts_with(|c: char| c.is_ascii_uppercase());
@@ -126,7 +127,8 @@ impl Index {
         if word.len() > MOST_LETTERS || !is_plain || is_word(&lower) {
             return None;
         }
-        let mut meant = self.without_slip(&lower, &is_word).or_else(|| self.apart(&lower, &is_word))?;
+        let apart = || self.apart(&lower, is_name && is_capitalised, &is_word);
+        let mut meant = self.without_slip(&lower, &is_word).or_else(apart)?;
         if is_capitalised {
             meant[..1].make_ascii_uppercase();
         } else if capitals > 0 {
@@ -156,16 +158,26 @@ impl Index {
     }
 
     /// Two words of the language that the book uses, run together into `word`; of several, those whose rarer one it
-    /// uses most.
-    fn apart(&self, word: &str, is_word: impl Fn(&str) -> bool) -> Option<String> {
+    /// uses most. `together`: in one chunk.
+    fn apart(&self, word: &str, together: bool, is_word: impl Fn(&str) -> bool) -> Option<String> {
         let is_piece = |piece: &str| is_plain(piece) || (piece.len() > 1 && self.analyzer().term_of(piece).1);
         let pairs = (1..word.len()).map(|at| word.split_at(at));
-        let words =
-            pairs.filter(|(first, second)| [first, second].iter().all(|it| is_piece(it) && is_word(it)));
+        let words = pairs.filter(|(first, second)| {
+            [first, second].iter().all(|it| is_piece(it) && is_word(it))
+                && (!together || self.stand_together(first, second))
+        });
         let used = words
             .map(|(first, second)| (self.frequency_of(first).min(self.frequency_of(second)), first, second));
         let most = used.filter(|(frequency, ..)| *frequency > 0).max_by_key(|(frequency, ..)| *frequency);
         most.map(|(_, first, second)| format!("{first} {second}"))
+    }
+
+    /// Whether a chunk holds both words; a stop word stands everywhere.
+    fn stand_together(&self, first: &str, second: &str) -> bool {
+        let [(first, first_stops), (second, second_stops)] =
+            [first, second].map(|word| self.analyzer().term_of(word));
+        let (first, second) = (self.postings().find(&first), self.postings().find(&second));
+        first_stops || second_stops || first.iter().any(|(ordinal, _)| second.counts(ordinal).is_some())
     }
 }
 
@@ -313,6 +325,8 @@ mod tests {
             assert_eq!(book.as_meant(question, is_word).as_deref(), expected, "{question}");
         };
         check("Is there a darkmode?", Some("Is there a dark mode?"));
+        check("Does it work with Panelmode?", Some("Does it work with Panel mode?"));
+        check("Does it work with Callmode?", None);
         check("Darkmode, PANELMODE", Some("Dark mode, PANEL MODE"));
         check("Where is the screen shot?", Some("Where is the screenshot?"));
         check("a Call Back, a call-back, a call, back", Some("a CallBack, a call-back, a call, back"));
