@@ -309,6 +309,46 @@ fn eval_prints_one_object_with_the_agreed_figures() {
 }
 
 #[test]
+fn eval_claims_measures_what_is_seen_of_inventions() {
+    let folder = folder();
+    let set = folder.path().join("set");
+    std::fs::create_dir(&set).expect("a folder");
+    let corpus = [
+        json!({"id": "a", "title": "Levers", "text": "Archimedes of Syracuse moved a ship of 40 tons with one lever."}),
+        json!({"id": "b", "title": "Wheels", "text": "Potters in Uruk turned clay on 12 wheels long before Rome had any."}),
+    ];
+    let query = json!({"id": "1", "text": "Who moved a ship with one lever?", "answers": ["Archimedes"]});
+    for (name, text) in [
+        ("corpus.jsonl", corpus.iter().map(|entry| format!("{entry}\n")).collect::<String>()),
+        ("queries.jsonl", query.to_string()),
+        ("qrels.tsv", "query-id\tcorpus-id\tgrade\n1\ta\t2\n".into()),
+        ("met.toml", "[claims.none]\nplain_caught = 1.0\nwrongly_marked = 0.0\n".into()),
+        ("missed.toml", "[claims.none]\nwrongly_marked = -0.1\n".into()),
+        ("other.toml", "[local]\nauroc = 0.9\n".into()),
+    ] {
+        std::fs::write(set.join(name), text).expect("written");
+    }
+    let claims = ["eval", "claims", "--set", "set", "--embedder", "none"];
+    let figures = json_of(folder.path(), &[&claims[..], &["--json", "--details", "said.jsonl"]].concat());
+    assert_eq!(
+        (&figures["plain_caught"], &figures["wrongly_marked"]),
+        (&json!(1.0), &json!(0.0)),
+        "{figures}"
+    );
+    let told = std::fs::read_to_string(folder.path().join("said.jsonl")).expect("details");
+    assert!(told.contains("Archimedes moved a ship with one lever [1]."), "{told}");
+    for (floors, code, words) in [
+        ("set/met.toml", Some(0), ""),
+        ("set/missed.toml", Some(1), "above its ceiling"),
+        ("set/other.toml", Some(1), "no table [claims.none]"),
+    ] {
+        let ended = said(folder.path(), &[&claims[..], &["--floors", floors]].concat());
+        assert_eq!(ended.code, code, "{floors}: {}", ended.stderr);
+        assert!(ended.stderr.contains(words), "{floors}: {}", ended.stderr);
+    }
+}
+
+#[test]
 fn a_report_shows_all_sets_what_each_step_brings_and_what_changed() {
     let folder = folder();
     for (set, question) in [("one", "What is torque measured in?"), ("two", "Which tyres grip wet concrete?")]
