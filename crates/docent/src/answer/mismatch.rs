@@ -1,8 +1,11 @@
 //! Whether the sentences that look like the answer answer something else: the question denies what they say, names the
-//! opposite, holds a number that the passage does not, or asks for a date or a number where they have none.
+//! opposite, puts another name or number in a place of theirs, or asks for a date or a number where they have none.
 //!
 //! Retrieval cannot tell such questions from answerable ones, because they are made of the very words of a passage.
 //! Only words of languages that are known here are looked at; in any other nothing is found.
+
+mod exchanged;
+pub(super) mod words;
 
 use std::collections::HashSet;
 
@@ -13,6 +16,8 @@ use serde::Serialize;
 use super::language::{book_language, language};
 use super::support::text_of;
 use crate::retrieve::Passage;
+use exchanged::is_exchanged;
+use words::{Word, asks_for_none, has_opposite, is_century, is_date, is_number, is_year, may_deny, read};
 
 /// Why a question is not answered by the sentences that hold its words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -24,6 +29,8 @@ pub enum Mismatch {
     Opposite,
     /// The question holds a number that the passage does not.
     OtherNumber,
+    /// Where the question has a name, a rank or a month, the sentences have another one.
+    Exchanged,
     /// It asks when, and the sentences hold no date.
     NoDate,
     /// It asks how many, and the sentences hold no number.
@@ -48,58 +55,83 @@ pub fn mismatch(question: &str, passages: &[Passage], index: &Index) -> Option<M
     if book_language(index) != "en" || language(question).is_some_and(|asked| asked != "en") {
         return None;
     }
-    let asked = Asked::read(question);
+    let asked = Asked::read(question, index);
     let best = best_sentences(question, passages, index)?;
-    let said = words(&best.text);
-    if asked.denies && !said.iter().any(|word| is_denial(word) || SOFT_DENIALS.contains(&word.as_str())) {
+    let said = read(&best.text);
+    if asked.denies && !said.iter().any(|word| may_deny(&word.lower)) {
         return Some(Mismatch::Denied);
     }
-    let passage =
-        format!("{} {} {}", best.passage.title, best.passage.heading_path.join(" "), best.passage.content);
-    if asked.numbers.iter().any(|number| !passage.contains(number.as_str())) {
+    let headings = format!("{} {}", best.passage.title, best.passage.heading_path.join(" "));
+    if asked.numbers.iter().any(|number| !headings.contains(number) && !best.passage.content.contains(number))
+    {
         return Some(Mismatch::OtherNumber);
     }
-    if names_the_opposite(&asked.words, &said, &words(&passage)) {
-        return Some(Mismatch::Opposite);
+    let headings = read(&headings);
+    if asked.is_of_facts {
+        let around = Around { said: &said, headings: &headings, passages };
+        if !asked.may_deny && names_the_opposite(&asked, &around) {
+            return Some(Mismatch::Opposite);
+        }
+        if is_exchanged(&asked, &around, index) {
+            return Some(Mismatch::Exchanged);
+        }
     }
+    let is_new = |word: &&Word| !asked.words.iter().any(|asked| asked.lower == word.lower);
     // Release notes say when in their headings.
-    let headings = words(&format!("{} {}", best.passage.title, best.passage.heading_path.join(" ")));
-    let is_new = |word: &&String| !asked.words.contains(*word);
-    let holds =
-        |wanted: fn(&str) -> bool| said.iter().chain(&headings).filter(is_new).any(|word| wanted(word));
+    let holds = |wanted: fn(&str) -> bool| {
+        said.iter().chain(&headings).filter(is_new).any(|word| wanted(&word.lower))
+    };
     match asked.wants {
-        Some(Wanted::Date) if !holds(is_date) => Some(Mismatch::NoDate),
+        Some(Wanted::Date(is_told)) if !holds(is_told) => Some(Mismatch::NoDate),
         Some(Wanted::Number) if !holds(is_number) => Some(Mismatch::NoNumber),
         _ => None,
     }
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Wanted {
-    Date,
+    /// What tells it: a year for a year, any word of time for "when".
+    Date(fn(&str) -> bool),
     Number,
 }
 
 /// What of a question can be held against a sentence.
 struct Asked {
-    words: Vec<String>,
+    words: Vec<Word>,
+    /// The stems of the words that carry the question.
+    telling: HashSet<String>,
+    /// It asks for a person, a thing, a place, a time or a number. "How do I … without", "Why does it not …" ask for a
+    /// way or a reason, and sentences say that in many words.
+    is_of_facts: bool,
+    /// It asks for what is not so.
     denies: bool,
+    /// A word of it denies something.
+    may_deny: bool,
     /// Years and other numbers of two digits or more, as written.
     numbers: Vec<String>,
     wants: Option<Wanted>,
 }
 
 impl Asked {
-    fn read(question: &str) -> Self {
-        let words = words(question);
-        let asks = words.iter().position(|word| ASKING.contains(&word.as_str()));
-        // "How do I … without", "Why does it not …" ask for a way or a reason, and sentences say that in many words.
-        let of_facts = asks.filter(|place| !matches!(words[*place].as_str(), "how" | "why"));
+    fn read(question: &str, index: &Index) -> Self {
+        let words = read(question);
+        let terms = index.query_terms(question).into_iter().filter(|term| !term.stop_word);
+        let is = |place: usize, among: &[&str]| {
+            words.get(place).is_some_and(|word: &Word| among.contains(&word.lower.as_str()))
+        };
+        let asks = words.iter().position(|word| ASKING.contains(&word.lower.as_str()));
+        let of_facts = asks.filter(|place| match words[*place].lower.as_str() {
+            "why" => false,
+            "how" => is(place + 1, MEASURES),
+            _ => true,
+        });
         let denies = of_facts.is_some_and(|place| {
-            let behind = &words[place + 1..];
+            let is_clause = |word: &&Word| CLAUSES.contains(&word.lower.as_str());
+            let (before, behind) = (&words[..place], &words[place + 1..]);
             // In a clause of its own a denial belongs to that clause.
-            let clause = behind.iter().take_while(|word| !CLAUSES.contains(&word.as_str()));
-            clause.into_iter().any(|word| is_denial(word))
+            let before = if before.iter().any(|word| is_clause(&word)) { &[] } else { before };
+            let behind = behind.iter().take_while(|word| !is_clause(word));
+            before.iter().chain(behind).any(|word| asks_for_none(&word.lower))
         });
         let numbers = question
             .split(|character: char| !(character.is_alphanumeric() || ",.-_".contains(character)))
@@ -108,19 +140,62 @@ impl Asked {
             .map(str::to_owned)
             .collect();
         let pair = |one: &str, others: &[&str]| {
-            words.windows(2).any(|pair| pair[0] == one && others.contains(&pair[1].as_str()))
+            (0..words.len()).any(|place| is(place, &[one]) && is(place + 1, others))
         };
+        let asks_what = |others: &[&str]| pair("what", others) || pair("which", others);
         let wants = if pair("how", &["many"]) {
             Some(Wanted::Number)
-        } else if pair("when", &["did", "was", "were"])
-            || ["what", "which"].iter().any(|asking| pair(asking, &["year", "date", "decade", "century"]))
-        {
-            Some(Wanted::Date)
+        } else if asks_what(&["year"]) {
+            Some(Wanted::Date(is_year))
+        } else if asks_what(&["century"]) {
+            Some(Wanted::Date(is_century))
+        } else if pair("when", &["did", "was", "were"]) || asks_what(&["date", "decade"]) {
+            Some(Wanted::Date(is_date))
         } else {
             None
         };
-        Self { words, denies, numbers, wants }
+        Self {
+            telling: terms.map(|term| term.term.0).collect(),
+            is_of_facts: of_facts.is_some(),
+            denies,
+            may_deny: words.iter().any(|word| asks_for_none(&word.lower)),
+            numbers,
+            wants,
+            words,
+        }
     }
+
+    fn holds(&self, stem: &str) -> bool {
+        self.words.iter().any(|word| word.stem == stem)
+    }
+}
+
+/// What a question is held against.
+struct Around<'a> {
+    /// The best sentences.
+    said: &'a [Word],
+    /// The headings above them.
+    headings: &'a [Word],
+    /// All that is shown.
+    passages: &'a [Passage],
+}
+
+impl Around<'_> {
+    fn holds(&self, stem: &str) -> bool {
+        self.said.iter().chain(self.headings).any(|word| word.stem == stem)
+    }
+}
+
+/// A telling word that the sentences do not hold, while they hold its opposite.
+fn names_the_opposite(asked: &Asked, around: &Around<'_>) -> bool {
+    let missing = asked.words.iter().filter(|word| !around.holds(&word.stem));
+    let others: Vec<Word> = around.said.iter().filter(|word| !asked.holds(&word.stem)).cloned().collect();
+    missing.filter(|word| asked.telling.contains(&word.stem)).any(|word| {
+        has_opposite(&word.lower, &others)
+            || words::without_denial(&word.lower)
+                .and_then(|base| analyze(base).into_iter().next())
+                .is_some_and(|base| around.holds(&base.0))
+    })
 }
 
 struct Best<'a> {
@@ -158,213 +233,15 @@ fn best_sentences<'a>(question: &str, passages: &'a [Passage], index: &Index) ->
     best.map(|(_, best)| best)
 }
 
-/// Words in lower case; an apostrophe is part of a word, a hyphen ends one.
-fn words(text: &str) -> Vec<String> {
-    text.split(|character: char| !(character.is_alphanumeric() || "'’".contains(character)))
-        .map(|word| word.trim_matches(['\'', '’']).replace('’', "'").to_lowercase())
-        .filter(|word| !word.is_empty())
-        .collect()
-}
-
-pub(super) fn is_denial(word: &str) -> bool {
-    word.ends_with("n't") || ["not", "never", "cannot", "non", "unable"].contains(&word)
-}
-
-fn is_number(word: &str) -> bool {
-    word.bytes().any(|byte| byte.is_ascii_digit()) || NUMBERS.contains(&word)
-}
-
-fn is_date(word: &str) -> bool {
-    word.bytes().any(|byte| byte.is_ascii_digit()) || DATES.contains(&word)
-}
-
-/// A word of the question whose opposite stands in the sentences, while the passage never uses the word itself.
-fn names_the_opposite(asked: &[String], said: &[String], passage: &[String]) -> bool {
-    let has = |words: &[String], stem: &str| words.iter().any(|word| is_form(word, stem));
-    OPPOSITES
-        .iter()
-        .flat_map(|(one, other)| [(one, other), (other, one)])
-        .any(|(one, other)| has(asked, one) && !has(asked, other) && !has(passage, one) && has(said, other))
-}
-
-/// Whether a word is a stem with a usual ending.
-pub(super) fn is_form(word: &str, stem: &str) -> bool {
-    word.strip_prefix(stem).is_some_and(|ending| ENDINGS.contains(&ending))
-}
-
 const ASKING: &[&str] = &["who", "whom", "whose", "what", "which", "where", "when", "how", "why"];
+
+/// What makes a number, a time or a length of "how".
+const MEASURES: &[&str] = &["many", "much", "long", "often", "old", "far", "large", "big", "high", "tall"];
 
 /// Words that begin a clause of its own.
 const CLAUSES: &[&str] = &[
     "if", "that", "so", "because", "while", "although", "than", "why", "but", "whether", "or", "when",
-    "where",
-];
-
-/// Words that may stand for a denial in a sentence.
-pub(super) const SOFT_DENIALS: &[&str] = &[
-    "no", "none", "nor", "neither", "without", "except", "only", "but", "lack", "lacks", "lacked", "rather",
-    "instead", "fail", "fails", "failed", "refuse", "refused", "refuses", "unlike", "however", "despite",
-];
-
-const NUMBERS: &[&str] = &[
-    "no",
-    "none",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "hundred",
-    "hundreds",
-    "thousand",
-    "thousands",
-    "million",
-    "millions",
-    "billion",
-    "billions",
-    "dozen",
-    "dozens",
-    "half",
-    "third",
-    "quarter",
-    "twice",
-    "once",
-    "single",
-    "both",
-    "several",
-    "all",
-    "every",
-    "each",
-    "any",
-    "unlimited",
-    "many",
-    "few",
-    "pair",
-];
-
-const DATES: &[&str] = &[
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-    "monday",
-    "tuesday",
-    "wednesday",
-    "thursday",
-    "friday",
-    "saturday",
-    "sunday",
-    "century",
-    "centuries",
-    "decade",
-    "today",
-    "yesterday",
-    "after",
-    "before",
-    "during",
-    "until",
-    "since",
-    "when",
-    "once",
-    "later",
-];
-
-const ENDINGS: &[&str] = &["", "s", "es", "d", "ed", "ing", "ly", "n", "r", "er", "st", "est"];
-
-/// Stems with opposite meanings, in the senses that books of facts and of instructions use.
-pub(super) const OPPOSITES: &[(&str, &str)] = &[
-    ("increase", "decrease"),
-    ("increase", "decline"),
-    ("grow", "shrink"),
-    ("rise", "fall"),
-    ("raise", "lower"),
-    ("gain", "loss"),
-    ("win", "lose"),
-    ("won", "lost"),
-    ("victory", "defeat"),
-    ("victory", "loss"),
-    ("success", "failure"),
-    ("accept", "reject"),
-    ("allow", "forbid"),
-    ("allow", "prohibit"),
-    ("permit", "prohibit"),
-    ("include", "exclude"),
-    ("begin", "end"),
-    ("start", "stop"),
-    ("open", "close"),
-    ("earliest", "latest"),
-    ("oldest", "youngest"),
-    ("oldest", "newest"),
-    ("large", "small"),
-    ("big", "small"),
-    ("largest", "smallest"),
-    ("high", "low"),
-    ("higher", "lower"),
-    ("highest", "lowest"),
-    ("long", "short"),
-    ("most", "least"),
-    ("majority", "minority"),
-    ("maximum", "minimum"),
-    ("strong", "weak"),
-    ("fast", "slow"),
-    ("rapid", "slow"),
-    ("quick", "slow"),
-    ("easy", "difficult"),
-    ("better", "worse"),
-    ("best", "worst"),
-    ("positive", "negative"),
-    ("rich", "poor"),
-    ("public", "private"),
-    ("internal", "external"),
-    ("inside", "outside"),
-    ("above", "below"),
-    ("north", "south"),
-    ("northern", "southern"),
-    ("eastern", "western"),
-    ("upper", "lower"),
-    ("common", "rare"),
-    ("often", "rare"),
-    ("always", "never"),
-    ("enemy", "ally"),
-    ("attack", "defend"),
-    ("support", "oppose"),
-    ("agree", "disagree"),
-    ("import", "export"),
-    ("enable", "disable"),
-    ("create", "destroy"),
-    ("encrypt", "decrypt"),
-    ("valid", "invalid"),
-    ("legal", "illegal"),
-    ("possible", "impossible"),
-    ("dependent", "independent"),
-    ("direct", "indirect"),
-    ("formal", "informal"),
-    ("ancient", "modern"),
-    ("urban", "rural"),
-    ("birth", "death"),
-    ("advantage", "disadvantage"),
-    ("encourage", "discourage"),
-    ("expand", "contract"),
-    ("temporary", "permanent"),
-    ("voluntary", "compulsory"),
-    ("synchronous", "asynchronous"),
-    ("mutable", "immutable"),
-    ("required", "optional"),
+    "where", "who", "which", "whose", "unless", "since", "as",
 ];
 
 #[cfg(test)]

@@ -4,7 +4,13 @@ use std::collections::HashSet;
 
 use search::{Analyzer, Term};
 
-use super::super::mismatch::{OPPOSITES, SOFT_DENIALS, is_denial, is_form};
+use super::super::mismatch::words::{OPPOSITES, is_denial, is_form};
+
+/// Words that may stand for a denial.
+const SOFT_DENIALS: &[&str] = &[
+    "no", "none", "nor", "neither", "without", "except", "only", "but", "lack", "lacks", "lacked", "rather",
+    "instead", "fail", "fails", "failed", "refuse", "refused", "refuses", "unlike", "however", "despite",
+];
 
 /// Words behind a denial that it denies, at most; a clause ends them earlier.
 const REACH: usize = 3;
