@@ -25,6 +25,9 @@ export function hosts(widget = '/widget.js', attributes = '') {
   return {
     '/plain': { body: page(`<main><article>${ARTICLE}</article></main>`, { head: `<script src="/keys.js"></script>${tag}` }), ...strict },
     '/ar': { body: page(`<main><article>${ARTICLE}</article></main>`, { html: 'lang="ar" dir="rtl"', head: `<script src="/watch.js"></script>${tag}` }), ...strict },
+    // A script that carries Japanese, on a page in Japanese and on one in English.
+    '/ja': { body: page(`<main><article>${ARTICLE}</article></main>`, { html: 'lang="ja"', head: `<script src="/watch.js"></script>${tag.replace('.js', '.js?lang=ja')}` }), ...strict },
+    '/en-of-ja': { body: page(`<main><article>${ARTICLE}</article></main>`, { head: tag.replace('.js', '.js?lang=ja') }), ...strict },
     '/watch.js': { body: WATCH, type: 'text/javascript' },
     '/keys.js': { body: KEYS, type: 'text/javascript' },
     '/host.css': { body: 'body{margin:0;background:#1b1b1d;color:#eee}:root{--ifm-color-primary:#25c2a0;--ifm-background-surface-color:#242526}html{height:100%}', type: 'text/css' },

@@ -21,10 +21,11 @@ const SCRIPTS = [
 /**
  * Starts the stand-in on a free port. `state` is live: a test sets `faults` (names used up one per request: `html`,
  * `starting`, `busy`, `invalid`), `pace` (ms between frames), `origins` (allowed cross-site origins), `custom`
- * (text → stream), `wordless` (answers a request for a language's words), and reads `requests`, `feedback`, `closed`, `words`.
+ * (text → stream), `wordless` (answers a request for a language's words), and reads `requests`, `feedback`, `closed`, `words`,
+ * `scripts`.
  */
 export async function startStandin({ prefix = '', pages = {}, title = 'The Docent Manual' } = {}) {
-  const state = { faults: [], pace: 4, requests: [], feedback: [], closed: 0, resumed: [], cuts: 0, custom: null, conversation: null, words: [], wordless: null };
+  const state = { faults: [], pace: 4, requests: [], feedback: [], closed: 0, resumed: [], cuts: 0, custom: null, conversation: null, words: [], scripts: [], wordless: null };
 
   const server = createServer(async (request, response) => {
     const url = new URL(request.url, 'http://x');
@@ -93,13 +94,17 @@ export async function startStandin({ prefix = '', pages = {}, title = 'The Docen
     if (path === '/favicon.ico') return void response.writeHead(204).end();
     const page = pages[path];
     if (page) return send(200, page.type ?? TYPES.html, page.body, page.headers);
-    const file = { '/': 'chat/index.html', '/chat.css': 'chat/chat.css', '/chat.js': 'chat/chat.js', '/widget.js': 'widget.js' }[path] ?? /^\/(widget\.[a-z]+\.json)$/.exec(path)?.[1];
+    const file = { '/': 'chat/index.html', '/chat.css': 'chat/chat.css', '/chat.js': 'chat/chat.js', '/widget.js': 'widget/head.js' }[path] ?? /^\/(widget\.[a-z]+\.json)$/.exec(path)?.[1];
     if (file?.endsWith('.json')) {
       state.words.push(path + url.search);
       if (state.wordless) return state.wordless(response);
     }
     if (!file) return send(404, 'text/plain', 'no such page');
-    const body = readFileSync(repo('crates/docent/assets/' + file), 'utf8').replaceAll('{{BOOK_TITLE}}', title).replace('{{TOPICS}}', '[&quot;Installation&quot;,&quot;What does a citation show?&quot;,&quot;Serving an mdBook&quot;]');
+    // The script is in two parts; its second is a language's.
+    const language = /^(ar|de|es|fr|ja|ur|zh)$/.exec(url.searchParams.get('lang'))?.[1] ?? 'en';
+    const files = path === '/widget.js' ? [file, `widget/${language}.js`] : [file];
+    if (path === '/widget.js') state.scripts.push(url.search);
+    const body = files.map((name) => readFileSync(repo('crates/docent/assets/' + name), 'utf8')).join('').replaceAll('{{BOOK_TITLE}}', title).replace('{{TOPICS}}', '[&quot;Installation&quot;,&quot;What does a citation show?&quot;,&quot;Serving an mdBook&quot;]');
     send(200, TYPES[file.split('.').pop()], body, { 'content-security-policy': CSP });
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -22,7 +22,7 @@ after(async () => {
 /** One page a test: opened, used, checked for complaints, closed. */
 function check(name, path, options, act) {
   test(name, { timeout: 60_000 }, async (t) => {
-    Object.assign(standin.state, { faults: [], pace: 4, requests: [], feedback: [], closed: 0, resumed: [], custom: null, conversation: null, words: [], wordless: null, ...options.server });
+    Object.assign(standin.state, { faults: [], pace: 4, requests: [], feedback: [], closed: 0, resumed: [], custom: null, conversation: null, words: [], scripts: [], wordless: null, ...options.server });
     const { server, errors, ...rest } = options;
     const { page, context, complaints } = await openPage(browser, standin.origin + path, { ...rest, expectErrors: errors });
     try {
@@ -274,7 +274,7 @@ for (const path of ['/plain', '/mdbook']) {
 }
 
 test('negative control: without the line, the keys reach the page', async () => {
-  const source = readFileSync(fileURLToPath(new URL('../../crates/docent/assets/widget.js', import.meta.url)), 'utf8');
+  const source = readFileSync(fileURLToPath(new URL('../widget/dist/widget.js', import.meta.url)), 'utf8');
   const leaky = await startStandin({ pages: { ...hosts('/leaky.js'), '/leaky.js': { body: source.replaceAll('.stopPropagation()', '.composedPath()'), type: 'text/javascript' } } });
   const { page, context } = await openPage(browser, leaky.origin + '/plain');
   assert.ok((await typeInPanel(page)) >= TYPED.length);
@@ -438,6 +438,25 @@ check('a page in Arabic loads Arabic alone, and no English is seen before it', '
   const { seen, shifted } = await page.evaluate(() => window.watched);
   assert.deepEqual(seen, ['اسأل الكتاب']);
   assert.equal(shifted, 0);
+});
+
+check('a script in the page\'s language is all that the page loads', '/ja', {}, async (page) => {
+  await page.getByRole('button', { name: 'この本に質問' }).click();
+  await page.getByRole('textbox', { name: '質問を入力…' }).waitFor();
+  assert.equal(await page.locator('docent-chat .root').getAttribute('lang'), 'ja');
+  assert.deepEqual([standin.state.scripts, standin.state.words], [['?lang=ja'], []]);
+  assert.deepEqual((await page.evaluate(() => window.watched)).seen, ['この本に質問']);
+});
+
+check('a script in another language than the page\'s loads the page\'s words', '/en-of-ja', {}, async (page) => {
+  await page.getByRole('button', { name: 'Ask the book' }).waitFor();
+  assert.equal(await page.locator('docent-chat .root').getAttribute('lang'), 'en');
+  assert.match(standin.state.words.join(' '), /^\/widget\.en\.json\?v=[\da-f]{16}$/);
+});
+
+check('without the page\'s words a script speaks its own language, and says which', '/en-of-ja', { server: { wordless: (response) => void response.writeHead(404).end() }, errors: true }, async (page) => {
+  await page.getByRole('button', { name: 'この本に質問' }).waitFor();
+  assert.equal(await page.locator('docent-chat .root').getAttribute('lang'), 'ja');
 });
 
 check('the page of its own speaks the reader\'s language', '/', { locale: 'ar-EG' }, async (page) => {

@@ -11,7 +11,8 @@ export function DocentChat({ texts, examples, ...props }) {
   const handlers = useRef(props);
   handlers.current = props;
   useEffect(() => {
-    import('@docent/widget');
+    // A page that has imported it in its own language needs no other.
+    if (!customElements.get('docent-chat')) import('@docent/widget');
     const element = reference.current;
     const controller = new AbortController();
     for (const [prop, name] of Object.entries(EVENTS)) {

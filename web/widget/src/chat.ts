@@ -321,15 +321,14 @@ export function openChat(host: DocentChat, { shadow, client, memory, language, s
   }
 
   for (const type of ['keydown', 'keyup', 'keypress']) {
-    shadow.addEventListener(type, (raw) => {
-      const event = raw as KeyboardEvent;
+    shadow.addEventListener(type, ((event: KeyboardEvent) => {
       if (type === 'keydown' && event.key === 'Escape' && !event.isComposing) {
         event.preventDefault();
         escape();
       }
       // A key typed here must not trigger the page's shortcuts: outside, its target looks like no text field.
       if (!event.ctrlKey && !event.metaKey) event.stopPropagation();
-    }, { signal });
+    }) as EventListener, { signal });
   }
   if (!isPage) {
     const hotkey = (attribute('hotkey') ?? 'i').toLowerCase();

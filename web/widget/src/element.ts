@@ -5,7 +5,7 @@ import { dress } from './styles.ts';
 import { openChat, type Chat } from './chat.ts';
 import { openClient } from './client.ts';
 import { openMemory } from './memory.ts';
-import { en, TRANSLATED, wordsOf, type Strings } from './strings.ts';
+import { names, ownLanguage, ownWords, TRANSLATED, wordsOf, type Strings } from './strings.ts';
 
 /** The reader follows a citation. Cancel it to open `url` yourself, for example by client-side navigation. */
 export interface DocentNavigateEvent extends Event {
@@ -41,7 +41,7 @@ const Base = globalThis.HTMLElement ?? Object;
  * @cssprop --docent-accent, --docent-background, --docent-text, --docent-font, --docent-width, --docent-radius, --docent-z-index
  */
 export class DocentChat extends Base {
-  static readonly observedAttributes = ['open', 'lang', 'theme', 'book', 'label', 'examples', 'topics', 'layout'];
+  static readonly observedAttributes = 'open lang theme book label examples topics layout'.split(' ');
   /** Where this script was loaded from, when it was a plain script tag: the default server. */
   static scriptOrigin = '';
 
@@ -54,17 +54,20 @@ export class DocentChat extends Base {
     const server = this.getAttribute('server') ?? DocentChat.scriptOrigin;
     const client = openClient(server);
     const texts = this.#texts;
-    let language = this.getAttribute('lang') || document.documentElement.lang || navigator.language || 'en';
+    let language = this.getAttribute('lang') || document.documentElement.lang || navigator.language;
     const translated = TRANSLATED.exec(language)?.[1]?.toLowerCase();
-    // All that is shown waits for its words. A page that brings each, as the Docusaurus plugin does, needs no request.
-    const words = translated && Object.keys(texts).length < Object.keys(en).length ? wordsOf(await client.words(translated)) : {};
-    if (signal.aborted) return;
-    // English words are called English, wherever they stand: screen readers and the direction go by that.
-    if (!Object.keys({ ...words, ...texts }).length) language = 'en';
+    let words = {};
+    if (translated !== ownLanguage) {
+      // All that is shown waits for its words. A page that brings each needs no request.
+      if (translated && Object.keys(texts).length < names.length) words = wordsOf(await client.words(translated));
+      if (signal.aborted) return;
+      // Our own words are called what they are, wherever they stand: screen readers and the direction go by that.
+      if (!Object.keys({ ...words, ...texts }).length) language = ownLanguage;
+    }
     const shadow = this.shadowRoot ?? this.attachShadow({ mode: 'open' });
     dress(shadow, this.nonce!);
     const memory = openMemory(new URL(server || '.', document.baseURI).href);
-    this.#chat = openChat(this, { shadow, client, memory, language, strings: { ...en, ...words, ...texts }, signal });
+    this.#chat = openChat(this, { shadow, client, memory, language, strings: { ...wordsOf(ownWords), ...words, ...texts } as Strings, signal });
   }
 
   disconnectedCallback(): void {

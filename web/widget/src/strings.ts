@@ -1,105 +1,32 @@
-// Every word the widget says. English stands here; the other languages are in `languages.json`. The build makes one file
-// of each, which the server hands out beside the widget, so that nobody carries a language that is not theirs. A page may
-// override single strings.
+// The widget's words. A script carries those of one language, which the build puts in; the server hands out the others
+// beside it, so that nobody carries a language that is not theirs. A page may override single strings.
 
 import { list, text } from './transcript.ts';
+import type { Strings } from './en.ts';
 
-/** The widget's words. `{x}` is replaced when shown. */
-export interface Strings {
-  /** Launcher and title when no book title is known. */
-  ask: string;
-  /** Title with the book's name. */
-  askBook: string;
-  close: string;
-  fresh: string;
-  send: string;
-  stop: string;
-  retry: string;
-  copy: string;
-  copied: string;
-  placeholder: string;
-  welcome: string;
-  caution: string;
-  you: string;
-  answer: string;
-  thinking: string;
-  sources: string;
-  followUps: string;
-  starting: string;
-  busy: string;
-  offline: string;
-  unreachable: string;
-  resuming: string;
-  failed: string;
-  cut: string;
-  stopped: string;
-  good: string;
-  bad: string;
-  why: string;
-  reasons: string;
-  note: string;
-  thanks: string;
-  askSelection: string;
-  selected: string;
-  leave: string;
-  shortened: string;
-  resume: string;
-  starters: string;
-  /** A question about a heading of the book. */
-  about: string;
-}
+export type { Strings };
 
-export const en: Strings = {
-  ask: 'Ask the book',
-  askBook: 'Ask {book}',
-  close: 'Close',
-  fresh: 'New conversation',
-  send: 'Send',
-  stop: 'Stop',
-  retry: 'Try again',
-  copy: 'Copy',
-  copied: 'Copied',
-  placeholder: 'Ask a question…',
-  welcome: 'What would you like to know?',
-  caution: 'Answers can be wrong. Check the sources.',
-  you: 'You asked',
-  answer: 'Answer',
-  thinking: 'Reading the book…',
-  sources: 'Sources',
-  followUps: 'Ask next',
-  starting: 'The assistant is waking up. This can take a minute; your question will be sent.',
-  busy: 'Many readers are asking right now. Trying again in {seconds} s.',
-  offline: 'You are offline. Your question will be sent when you are back.',
-  unreachable: 'The assistant cannot be reached. Trying again in {seconds} s.',
-  resuming: 'The connection broke. Going on…',
-  failed: 'Something went wrong. Your question is not lost.',
-  cut: 'The answer was cut off.',
-  stopped: 'Stopped.',
-  good: 'Good answer',
-  bad: 'Bad answer',
-  why: 'What was wrong?',
-  reasons: 'Wrong|Incomplete|Not what I asked|Bad source',
-  note: 'Anything to add?',
-  thanks: 'Thank you.',
-  askSelection: 'Ask about this',
-  selected: 'Only about the selected text',
-  leave: 'Leave the selection',
-  shortened: 'Only the first {count} characters are used.',
-  resume: 'Continue the last conversation',
-  starters: 'What is this book about?|Where should I start?|Which topics are covered?',
-  about: 'What is “{topic}” about?',
-};
+/** The names of all words with spaces between, in the order of `en`; the build puts them in. */
+declare const NAMES: string;
+/** A language's name and then its words, in that order; the build puts in one language's or another's. */
+declare const WORDS: string[];
 
-/** The languages of `languages.json`. */
-export const TRANSLATED = /^(ar|de|es|fr|ja|ur|zh)\b/i;
+/** The names of all words. */
+export const names = NAMES.split(' ');
+
+/** All languages that there are words of. */
+export const TRANSLATED = /^(ar|de|en|es|fr|ja|ur|zh)\b/i;
 
 /**
- * A language's file as strings: the words alone, in the order of `en`. What is missing or no text stays English.
+ * A language's file as strings: the words alone, in the order of `en`. What is missing or no text is left out.
  *
  * Widget and server may be of different versions, so new words are only ever added at the end of `en`.
  */
 export const wordsOf = (file: unknown): Partial<Strings> =>
-  Object.fromEntries(Object.keys(en).map((key, at) => [key, text(list(file)[at])]).filter(([, word]) => word));
+  Object.fromEntries(names.map((name, at) => [name, text(list(file)[at])]).filter(([, word]) => word));
+
+/** The language that this script carries, and its words. */
+export const [ownLanguage, ...ownWords] = WORDS as [string, ...string[]];
 
 /** Whether a language is written from right to left. */
 export const isRightToLeft = (language: string): boolean => /^(ar|fa|he|ps|sd|ug|ur|yi)\b/i.test(language);

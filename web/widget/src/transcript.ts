@@ -69,7 +69,7 @@ export const short = (value: string, limit: number): string => [...value.trim()]
 
 /** Sources in the order of their numbers; one without a number gets its place. What has the wrong type is empty. */
 export const readSources = (value: unknown): Source[] => list(value).map((raw, index) =>
-  ({ ...texts(raw, 'title url quote href file heading'), n: Number(raw?.n) || index + 1 }));
+  ({ ...texts(raw, 'title url quote href file heading'), n: +raw?.n || index + 1 }));
 
 /**
  * Reads one frame. Broken JSON or a wrong shape is `null`, never an exception: one bad frame must not end an answer. A

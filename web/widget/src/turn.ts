@@ -26,8 +26,10 @@ export interface TurnHost {
   grown(): void;
 }
 
+/** How long a copy button says that it has copied. */
+const COPIED_MS = 1500;
 /** The codes sent for the four reasons, in the order of `Strings.reasons`. */
-const REASONS = ['wrong', 'incomplete', 'off_topic', 'bad_source'];
+const REASONS = 'wrong incomplete off_topic bad_source'.split(' ');
 
 /** A question and what became of it. `root` goes into the log. */
 export type Turn = ReturnType<typeof openTurn>;
@@ -237,9 +239,6 @@ export function openTurn(host: TurnHost, question: string, context?: string) {
   restart();
   return turn;
 }
-
-/** How long a copy button says that it has copied. */
-const COPIED_MS = 1500;
 
 /** Where a source leads, if it may be opened: the quoted sentence, else the page. */
 export function addressOf({ href, url }: Source): string | null {

@@ -18,7 +18,7 @@ test('the package ships every file that it names, and no source or test', () => 
   assert.deepEqual(shipped.filter((path) => !/^(dist\/|react\.|README\.md|package\.json)/.test(path)), []);
   for (const language of ['ar', 'de', 'es', 'fr', 'ja', 'ur', 'zh']) {
     // Beside the script for a reader's browser, and with their names for a page that brings its own.
-    assert.ok(shipped.includes(`dist/widget.${language}.json`) && shipped.includes(`dist/languages/${language}.json`), language);
+    assert.ok(shipped.includes(`dist/widget.${language}.json`) && shipped.includes(`dist/in/${language}.js`) && shipped.includes(`dist/languages/${language}.json`), language);
   }
   assert.equal(manifest.dependencies, undefined, 'no run-time dependency');
 });
@@ -27,10 +27,12 @@ test('importing it on a server does nothing and does not fail', async () => {
   assert.equal(typeof HTMLElement, 'undefined');
   assert.equal(typeof (await import('@docent/widget')).DocentChat, 'function');
   assert.equal(typeof (await import('@docent/widget/element')).DocentChat, 'function');
+  assert.equal(typeof (await import('@docent/widget/in/de')).DocentChat, 'function');
 });
 
 const CONSUMER = `import { DocentChat, type DocentNavigateEvent } from '@docent/widget';
 import { DocentChat as Bare } from '@docent/widget/element';
+import '@docent/widget/in/ar';
 const chat = document.createElement('docent-chat');
 chat.examples = ['x'];
 chat.texts = { ask: 'y' };

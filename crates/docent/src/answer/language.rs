@@ -30,7 +30,7 @@ pub fn language(text: &str) -> Option<&'static str> {
 }
 
 /// The language that a book was read in: the first part of its locale, English without one.
-pub(super) fn book_language(index: &Index) -> &str {
+pub fn book_language(index: &Index) -> &str {
     let locale = index.metadata().facts.get("language").map_or("en", String::as_str);
     locale.split(['-', '_']).next().unwrap_or(locale)
 }

@@ -30,7 +30,7 @@ use utoipa::ToSchema;
 pub use cache::{AnswerCache, CacheCounts};
 pub use citations::CitationFilter;
 pub use generator::Generator;
-pub use language::language;
+pub use language::{book_language, language};
 pub use links::{Around, href, markdown_text, section_href};
 pub use mismatch::{Mismatch, mismatch};
 pub use pipeline::{AnswerStream, Answerer, answer};

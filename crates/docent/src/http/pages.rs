@@ -1,11 +1,12 @@
 //! The pages that the program serves: the chat page and Swagger UI.
 
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::{App, assets};
+use crate::answer::book_language;
 
 /// Only our own files, no inline script or style, no text that becomes markup; any site may frame the page.
 const CHAT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
@@ -51,10 +52,24 @@ pub(super) async fn home(State(app): State<App>, headers: HeaderMap) -> Response
         let answerer = &parts.answerer;
         (answerer.book.as_str(), answerer.retriever.topics(&answerer.book))
     });
-    let html = assets::versioned(CHAT_PAGE)
+    // It speaks the reader's language, and so does the script that it loads.
+    let reader = headers.get(header::ACCEPT_LANGUAGE).and_then(|tags| tags.to_str().ok()).unwrap_or_default();
+    let html = assets::versioned(CHAT_PAGE, reader, language(&app).as_deref().unwrap_or_default())
         .replace(TITLE_MARK, &escaped(title))
         .replace(TOPICS_MARK, &escaped(&json!(topics).to_string()));
-    page(html, CHAT_POLICY)
+    let mut response = page(html, CHAT_POLICY);
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept, accept-language"));
+    response
+}
+
+/// The widget's script, in the book's language unless the address names another.
+pub(super) async fn widget(State(app): State<App>, uri: Uri, headers: HeaderMap) -> Response {
+    assets::widget(&uri, &headers, language(&app).as_deref())
+}
+
+/// The book's language, once it is known.
+fn language(app: &App) -> Option<String> {
+    app.parts().map(|parts| book_language(&parts.answerer.retriever.index()).to_owned())
 }
 
 /// Swagger UI over `/openapi.json`.

@@ -38,6 +38,7 @@ pub fn router(app: App) -> Router {
         .route("/metrics", get(metrics::show))
         .route("/streamz", get(super::streamz::streamz))
         .route("/openapi.json", get(move || std::future::ready((is_json, document.clone()))));
+    router = router.route(assets::WIDGET, get(pages::widget));
     for asset in assets::ASSETS {
         router = router.route(
             asset.path,

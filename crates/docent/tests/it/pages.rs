@@ -183,7 +183,7 @@ async fn the_widget_is_sent_compressed_and_kept_by_browsers() {
     let script = String::from_utf8(plain.to_vec()).expect("text");
     let (_, rest) = script.split_once(".json?v=").expect("the widget asks for languages by their version");
     let languages: String = rest.chars().take_while(char::is_ascii_alphanumeric).collect();
-    for language in ["ar", "de", "es", "fr", "ja", "ur", "zh"] {
+    for language in ["ar", "de", "en", "es", "fr", "ja", "ur", "zh"] {
         let path = format!("/widget.{language}.json?v={languages}");
         let reply = get(&path, &[]).await;
         assert_eq!(reply.headers()["content-type"], "application/json");
@@ -199,6 +199,66 @@ async fn the_widget_is_sent_compressed_and_kept_by_browsers() {
         assert!(!kept(get(&format!("/widget.{language}.json?v=0123456789abcdef"), &[]).await));
     }
     assert_eq!(get("/widget.xx.json", &[]).await.status(), 404);
+}
+
+/// The first bytes of what `/widget.js` sends, and of each language's end: what is packed is joined from two parts.
+const WIDGET_HEAD: &str = include_str!("../../assets/widget/head.js");
+
+#[tokio::test]
+async fn the_widget_carries_the_language_that_is_asked_for_else_the_books() {
+    let german: &[(&str, &str)] = &[
+        ("docusaurus.config.js", "module.exports = {i18n: {defaultLocale: 'de', locales: ['de']}};"),
+        ("docs/motoren.md", "# Motoren\n\nDas Drehmoment eines Motors misst man in Newtonmetern.\n"),
+    ];
+    let (english, german) = (TestServer::start().await, Setup::new().book(german).start().await);
+    let ask = async |server: &TestServer, query: &str, coding: &str| {
+        let request = server.get(&format!("/widget.js{query}")).header("accept-encoding", coding);
+        request.send().await.expect("a reply")
+    };
+    let text = async |server: &TestServer, query: &str| {
+        ask(server, query, "identity").await.text().await.expect("the script")
+    };
+    let cases = [
+        (&english, "", "en"),
+        (&german, "", "de"),
+        (&german, "?lang=ja", "ja"),
+        (&english, "?lang=DE-at", "de"),
+        (&german, "?lang=en", "en"),
+        (&german, "?lang=xx", "de"),
+        (&english, "?lang=", "en"),
+        (&english, "?v=1&lang=ur", "ur"),
+    ];
+    let mut tags = std::collections::HashMap::new();
+    for (server, query, language) in cases {
+        let script = text(server, query).await;
+        let words = script.strip_prefix(WIDGET_HEAD).expect("the same program");
+        assert!(words.starts_with(&format!("[\"{language}\",\"")), "{query}: {words}");
+        let tag = ask(server, query, "identity").await.headers()["etag"].clone();
+        assert_eq!(tags.entry(language).or_insert(tag.clone()), &tag, "{query}: one version a language");
+        for coding in ["br", "gzip"] {
+            let reply = ask(server, query, coding).await;
+            assert_eq!(reply.headers()["content-encoding"], coding, "{query}");
+            let length = reply.bytes().await.expect("the script").len();
+            assert!(length <= 14_336, "{query}, {coding}: {length} bytes");
+        }
+        let request = server.get(&format!("/widget.js{query}")).header("if-none-match", tag);
+        assert_eq!(request.send().await.expect("a reply").status(), 304, "{query}");
+    }
+    assert_eq!(tags.values().collect::<std::collections::HashSet<_>>().len(), 4);
+    // Another language's version is not this one's.
+    let version = tags["de"].to_str().expect("words").trim_matches(['W', '/', '"']).to_owned();
+    for (query, kept) in [(format!("?lang=de&v={version}"), true), (format!("?lang=ja&v={version}"), false)] {
+        let reply = ask(&english, &query, "br").await;
+        assert_eq!(reply.headers()["cache-control"].to_str().is_ok_and(|it| it.contains("immutable")), kept);
+    }
+    // The chat page speaks the reader's language and loads the script that does.
+    for (reader, named) in
+        [("ja-JP,ja;q=0.9", "lang=ja&amp;v="), ("it", "widget.js?v="), ("de", "widget.js?v=")]
+    {
+        let html = german.get("/").header("accept-language", reader).send().await.expect("a page");
+        assert_eq!(html.headers()["vary"], "accept, accept-language");
+        assert!(html.text().await.expect("text").contains(named), "{reader}");
+    }
 }
 
 #[tokio::test]

@@ -127,7 +127,7 @@ fn the_questions_that_the_widget_offers_are_about_the_book() {
             .collect();
         assert_eq!(read, [Some(Whole::Book), Some(Whole::Beginning), Some(Whole::Book)], "{language}");
     }
-    let english = include_str!("../../../../../web/widget/src/strings.ts");
+    let english = include_str!("../../../../../web/widget/src/en.ts");
     assert!(english.contains("'What is this book about?|Where should I start?|Which topics are covered?'"));
 }
 
