@@ -167,7 +167,8 @@ impl Run {
                 self.say_refusal(Verdict::Uncertain, &asked, considered, &passages).await
             }
             Some(Written::Whole { text, cited, refused, cut }) => {
-                if !refused {
+                // An account of the whole says in few words what many sentences say: no single one supports it.
+                if !refused && !is_whole {
                     // The model knows these too, and may repeat their names.
                     let told = [
                         &read,

@@ -107,14 +107,16 @@ async fn a_question_that_points_at_something_means_the_page() {
 async fn a_model_is_told_where_the_reader_is_and_answers_are_kept_apart() {
     let gemini = GeminiDouble::start().await;
     let server = Setup::new().gemini(&gemini).with("DOCENT_ANSWER_CACHE", "10").start().await;
-    gemini.answer_always("Of wheels and tyres [1].");
+    gemini.answer_always("It introduces everything that keeps machines rolling and upright [1].");
     for (page, kept) in
         [(PAGE, false), ("/docs/motors", false), ("https://preview.example/docs/wheels/#top", true)]
     {
         let before = asked_of(&gemini).len();
         let answer = server.ask(&json!({"message": "Summarise this page", "page": page})).await;
         assert_eq!(asked_of(&gemini).len() - before, usize::from(!kept), "{page}");
+        // A summary is in words of its own.
         assert_eq!(answer.event("done")["outcome"], "answered");
+        assert!(answer.notices().is_empty(), "{}", answer.raw);
     }
     let asked = asked_of(&gemini);
     assert!(asked[0].contains("The reader looks at the page \\\"Wheels\\\"."), "{}", asked[0]);
