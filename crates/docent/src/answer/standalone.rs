@@ -40,8 +40,10 @@ pub fn query(question: &str, history: &[Exchange], page: Option<&str>) -> Query 
     if let Some(text) = beside_the_page(question).filter(|_| page.is_some()) {
         return Query { text: stand_alone(&text, history), page, ..Query::default() };
     }
-    let page = page.filter(|_| history.is_empty() && leans_back(question));
-    Query { text: stand_alone(question, history), page, ..Query::default() }
+    let leans = leans_back(question);
+    let page = page.filter(|_| history.is_empty() && leans);
+    let earlier = history.last().filter(|_| leans).and_then(|last| last.page.clone());
+    Query { text: stand_alone(question, history), page, earlier, ..Query::default() }
 }
 
 /// The question as it would be asked first in a conversation.

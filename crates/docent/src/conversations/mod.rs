@@ -94,6 +94,8 @@ pub struct Exchange {
     pub question: String,
     /// What Docent answered.
     pub answer: String,
+    /// URL of the page that it was taken from: that of the best passage it cites. `None` when the book did not answer.
+    pub page: Option<String>,
 }
 
 /// What a reader thought of an answer.
@@ -342,6 +344,15 @@ fn read_sources(json: &Value) -> Vec<Source> {
     json.as_array().into_iter().flatten().enumerate().map(read).collect()
 }
 
+/// The page of the best passage that an answer cites. Sources of the earlier service know no page.
+fn page_of(answer: &Message) -> Option<String> {
+    if !matches!(answer.outcome, Some(Outcome::Answered | Outcome::Stopped)) {
+        return None;
+    }
+    let known = answer.sources.iter().filter(|source| !source.url.is_empty());
+    known.min_by_key(|source| source.n).map(|source| source.url.clone())
+}
+
 fn pair_up(messages: &[Message], limit: usize) -> Vec<Exchange> {
     let mut exchanges = Vec::new();
     for pair in messages.windows(2) {
@@ -349,7 +360,11 @@ fn pair_up(messages: &[Message], limit: usize) -> Vec<Exchange> {
             && question.role == Role::User
             && answer.role == Role::Assistant
         {
-            exchanges.push(Exchange { question: question.content.clone(), answer: answer.content.clone() });
+            exchanges.push(Exchange {
+                question: question.content.clone(),
+                answer: answer.content.clone(),
+                page: page_of(answer),
+            });
         }
     }
     exchanges.split_off(exchanges.len().saturating_sub(limit))

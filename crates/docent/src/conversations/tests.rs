@@ -113,3 +113,20 @@ async fn a_file_that_is_no_database_is_refused_by_name() {
     let error = Conversations::open(&path).await.expect_err("no database");
     assert!(error.to_string().contains("c.sqlite"), "{error}");
 }
+
+#[test]
+fn an_exchange_knows_the_page_of_the_best_passage_that_its_answer_cites() {
+    let sources = read_sources(&serde_json::json!([
+        {"file": "old.md", "heading": "Of the earlier service", "similarity": 0.9},
+        {"n": 3, "file": "b.md", "heading": "", "url": "/b"},
+        {"n": 2, "file": "a.md", "heading": "", "url": "/a"},
+    ]));
+    let page = |outcome: Option<Outcome>, sources: Vec<Source>| {
+        let answer = Message { sources, outcome, ..message(Role::Assistant, "a", 1) };
+        pair_up(&[message(Role::User, "q", 1), answer], 3)[0].page.clone()
+    };
+    assert_eq!(page(Some(Outcome::Answered), sources.clone()).as_deref(), Some("/a"));
+    assert_eq!(page(Some(Outcome::Uncertain), sources.clone()), None, "nearest places are no answer");
+    assert_eq!(page(Some(Outcome::Answered), sources[..1].to_vec()), None);
+    assert_eq!(page(None, sources), None);
+}

@@ -156,11 +156,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     async fn ask(&self, query: &SetQuery) -> Detail {
-        let history: Vec<Exchange> = query
-            .history
-            .iter()
-            .map(|question| Exchange { question: question.clone(), answer: String::new() })
-            .collect();
+        let history = self.history(query).await;
         let asked = match self.measurement.spelling {
             Spelling::AsWritten => Cow::Borrowed(query.text.as_str()),
             Spelling::Slips => Cow::Owned(slip(&query.text)),
@@ -217,6 +213,17 @@ impl Run<'_> {
             written_out,
             answer,
         }
+    }
+
+    /// The exchanges before a follow-up, as if their answers were taken from what is found first for their questions.
+    async fn history(&self, query: &SetQuery) -> Vec<Exchange> {
+        let mut history: Vec<Exchange> = Vec::new();
+        for question in &query.history {
+            let found = self.find(query_of(question, &history, None)).await;
+            let page = found.passages.first().map(|passage| passage.url.clone());
+            history.push(Exchange { question: question.clone(), answer: String::new(), page });
+        }
+        history
     }
 
     /// The URL of the page that was read from a file of the book.

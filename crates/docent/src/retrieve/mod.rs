@@ -38,6 +38,8 @@ pub struct Query {
     pub locale: Option<String>,
     /// URL of the page that the question probably speaks of.
     pub page: Option<String>,
+    /// URL of the page that the answer before was taken from, when the question leans on what was said.
+    pub earlier: Option<String>,
     /// What is asked about as a whole, in words that no passage holds.
     pub whole: Option<Whole>,
 }

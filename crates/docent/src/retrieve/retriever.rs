@@ -30,6 +30,10 @@ const PAGE: f32 = 0.1;
 /// What a section gets on the page that the question names or leans on.
 const PAGE_MEANT: f32 = 0.3;
 
+/// What a section gets for a follow-up on the page that the answer before was taken from: follow-ups as often go on to
+/// another page, so it only decides between equals.
+const PAGE_BEFORE: f32 = 0.03;
+
 /// Hits whose headings are compared with the question.
 const HEADINGS_LOOKED_AT: usize = 20;
 
@@ -150,15 +154,17 @@ pub(super) fn favour(index: &Index, query: &Query, hits: &mut [Hit]) {
     if index.steps().has(Step::Heading) {
         favour_own_heading(index, &query.text, hits);
     }
-    if let Some(page) = &query.page {
-        favour_page_meant(index, page, hits);
+    for (page, bonus) in [(&query.page, PAGE_MEANT), (&query.earlier, PAGE_BEFORE)] {
+        if let Some(page) = page {
+            favour_one_page(index, page, bonus, hits);
+        }
     }
 }
 
-/// Adds to each hit on the page that is meant.
-fn favour_page_meant(index: &Index, page: &str, hits: &mut [Hit]) {
+/// Adds to each hit on one page.
+fn favour_one_page(index: &Index, page: &str, bonus: f32, hits: &mut [Hit]) {
     for hit in hits.iter_mut().filter(|hit| is_same_page(index.chunk(hit.ordinal).url, page)) {
-        hit.score += PAGE_MEANT;
+        hit.score += bonus;
     }
     sort(hits);
 }
@@ -273,7 +279,32 @@ pub(super) fn fuse_legs(words: &[Hit], nearest: &[Hit], coverage: Option<f32>) -
 
 #[cfg(test)]
 mod tests {
-    use super::is_same_page;
+    use corpus::{ChunkOptions, chunk_page, read_page};
+    use search::{Index, IndexBuilder, Metadata};
+
+    use super::{is_same_page, search};
+    use crate::retrieve::Query;
+
+    #[test]
+    fn between_equals_the_page_of_the_answer_before_comes_first() {
+        let mut builder = IndexBuilder::new(Metadata::default());
+        for file in ["a.md", "b.md"] {
+            for mut chunk in
+                chunk_page(&read_page(file, "# Wheel\n\nIts colour is red."), &ChunkOptions::default())
+            {
+                chunk.url = format!("/{}", file.trim_end_matches(".md"));
+                builder.push(&chunk, &[]);
+            }
+        }
+        let index = Index::from_bytes(builder.build()).expect("an index");
+        for page in ["/a", "/b"] {
+            let earlier = Some(format!("https://book.example{page}/"));
+            let query = Query { text: "And its colour?".into(), earlier, ..Query::default() };
+            let hits = search(&index, &query, None, 2);
+            assert_eq!(index.chunk(hits[0].ordinal).url, page);
+            assert_eq!(hits.len(), 2);
+        }
+    }
 
     #[test]
     fn a_page_is_the_same_however_its_url_is_written() {

@@ -3,7 +3,7 @@ use super::*;
 const HERE: Option<&str> = Some("https://book.example/docs/quotes");
 
 fn exchange() -> Exchange {
-    Exchange { question: "What is a quote?".into(), answer: "A sentence [1].".into() }
+    Exchange { question: "What is a quote?".into(), answer: "A sentence [1].".into(), page: None }
 }
 
 fn book(questions: &[&str]) {

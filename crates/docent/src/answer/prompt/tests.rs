@@ -37,7 +37,7 @@ fn asked(text: &str) -> Question {
 }
 
 fn exchange(question: &str, answer: &str) -> Exchange {
-    Exchange { question: question.into(), answer: answer.into() }
+    Exchange { question: question.into(), answer: answer.into(), page: None }
 }
 
 macro_rules! check {

@@ -3,7 +3,7 @@ use super::*;
 fn check(history: &[&str], question: &str, expected: &str) {
     let history: Vec<Exchange> = history
         .iter()
-        .map(|question| Exchange { question: (*question).to_owned(), answer: "…".to_owned() })
+        .map(|question| Exchange { question: (*question).to_owned(), answer: "…".to_owned(), page: None })
         .collect();
     assert_eq!(stand_alone(question, &history), expected);
 }
@@ -45,4 +45,20 @@ fn follow_ups_of_follow_ups_reach_the_question_that_stood_alone() {
         "Why?",
         "Why? And the camera How do I calibrate lidar",
     );
+}
+
+#[test]
+fn a_follow_up_comes_from_the_page_of_the_answer_before() {
+    let said = |page: Option<&str>| {
+        vec![Exchange {
+            question: "What is torque?".into(),
+            answer: "…".into(),
+            page: page.map(str::to_owned),
+        }]
+    };
+    let earlier = |question: &str, page| query(question, &said(page), Some("/docs/other")).earlier;
+    assert_eq!(earlier("And its unit?", Some("/docs/motors")).as_deref(), Some("/docs/motors"));
+    assert_eq!(earlier("And its unit?", None), None);
+    assert_eq!(earlier("Which tyres grip wet concrete?", Some("/docs/motors")), None, "another subject");
+    assert_eq!(query("And its unit?", &said(Some("/docs/motors")), Some("/docs/other")).page, None);
 }
